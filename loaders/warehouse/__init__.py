@@ -1,0 +1,1 @@
+"""What differs between the warehouses: connections, DDL of raw tables, COPY, publishing."""
