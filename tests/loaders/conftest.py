@@ -1,0 +1,58 @@
+"""Real servers for the tests: one PostgreSQL and one object store for the whole session."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from loaders.embedded.postgres import EmbeddedPostgres
+
+Parameters = dict[str, Any]
+
+
+@pytest.fixture(scope="session")
+def reachable_directory() -> Iterator[Path]:
+    """A temporary directory that PostgreSQL's account can enter even if root runs the tests.
+
+    pytest's own have mode 0700 on the way.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="warehouse-tests-"))
+    directory.chmod(0o755)
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def postgres(reachable_directory: Path) -> Iterator[EmbeddedPostgres]:
+    """One running server, without fsync."""
+    server = EmbeddedPostgres(
+        reachable_directory / "postgres",
+        {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"},
+        refuge=reachable_directory / "refuge",
+    )
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def database(postgres: EmbeddedPostgres) -> Iterator[Parameters]:
+    """Connection parameters of a fresh database: host, port, user, password, dbname."""
+    server: Parameters = {
+        "host": postgres.host,
+        "port": postgres.port,
+        "user": postgres.superuser,
+        "password": postgres.password,
+    }
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(**server, dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"create database {name} strategy file_copy")
+        yield server | {"dbname": name}
+        connection.execute(f"drop database {name} with (force)")
