@@ -1,0 +1,133 @@
+"""Exports: which files make up one full copy of a table, as of when, and whether all are there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from loaders.contracts import LAST_MODIFIED, VERSION_AT, CompleteWhen, Load
+from loaders.staging.objects import StagedObject
+
+
+@dataclass
+class Export:
+    """The objects of one export. `key` is the part of their keys that tells it from others."""
+
+    key: str
+    version_at: datetime
+    files: list[StagedObject] = field(default_factory=list)
+    signal: StagedObject | None = None  # the marker or the manifest
+
+
+class UnversionedError(Exception):
+    """An object's key does not say which export it belongs to."""
+
+
+def parse_version(text: str) -> datetime:
+    """Read an ISO 8601 time, basic or extended, as UTC without zone. Raises ValueError.
+
+    >>> parse_version("20130701T000000Z"), parse_version("2013-07-01T02:00:00+02:00")
+    (datetime.datetime(2013, 7, 1, 0, 0), datetime.datetime(2013, 7, 1, 0, 0))
+    """
+    time = datetime.fromisoformat(text)
+    return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
+
+
+def group(
+    load: Load, root: str, objects: Iterable[StagedObject], is_data: Callable[[str], bool]
+) -> tuple[list[Export], list[tuple[StagedObject, str]], int]:
+    """Return the exports among the objects of a snapshot table, oldest first.
+
+    Also the data files that belong to no export, with the reason, and the number of objects that
+    are neither data nor markers. `root` is the staging root's prefix; `is_data` takes the rest
+    of a key below the contract's path.
+    """
+    base = root + load.path
+    signal = load.complete_when and (load.complete_when.marker or load.complete_when.manifest)
+    exports: dict[str, Export] = {}
+    strays: list[tuple[StagedObject, str]] = []
+    ignored = 0
+    for staged in objects:
+        rest = staged.key[len(base) :]
+        is_signal = rest.rpartition("/")[2] == signal
+        if not is_signal and not is_data(rest):
+            ignored += 1
+            continue
+        try:
+            matched, version_at = _version(load, rest, staged)
+        except UnversionedError as error:
+            if is_signal:
+                ignored += 1
+            else:
+                strays.append((staged, str(error)))
+            continue
+        export = exports.setdefault(matched, Export(base + matched, version_at))
+        if is_signal:
+            export.signal = staged
+        else:
+            export.files.append(staged)
+    found = [export for export in exports.values() if export.files]
+    return sorted(found, key=lambda export: (export.version_at, export.key)), strays, ignored
+
+
+def _version(load: Load, rest: str, staged: StagedObject) -> tuple[str, datetime]:
+    """Return the part of the key that names the export, and the export's time."""
+    pattern = load.version_from or LAST_MODIFIED
+    if pattern == LAST_MODIFIED:
+        return rest, staged.last_modified
+    before, _, after = pattern.partition(VERSION_AT)
+    ending = re.escape(after) if after else "$"
+    found = re.match(f"{re.escape(before)}([^/]+?){ending}", rest)
+    if not found:
+        raise UnversionedError(f"the key does not begin with {load.path}{pattern}")
+    try:
+        return found[0], parse_version(found[1])
+    except ValueError:
+        raise UnversionedError(f"{found[1]!r} in the key is not an ISO 8601 time") from None
+
+
+def missing(
+    rule: CompleteWhen, export: Export, bucket: str, read: Callable[[StagedObject], bytes]
+) -> str | None:
+    """Return what the export still lacks, or None when it is complete.
+
+    `read` fetches a manifest: UNLOAD's form, {"entries": [{"url": "s3://bucket/key", "meta":
+    {"content_length": n}}]}. Files that the manifest does not name are left out of the export.
+    """
+    if rule.files is not None:
+        if len(export.files) < rule.files:
+            return f"{len(export.files)} of {rule.files} files are there"
+        if len(export.files) > rule.files:
+            return f"{len(export.files)} files are there, the contract expects {rule.files}"
+        return None
+    if export.signal is None:
+        return f"{rule.marker or rule.manifest} is not there"
+    if rule.manifest is None:
+        return None
+    try:
+        expected = _manifest(read(export.signal), bucket)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return f"{export.signal.key} is not a manifest: {error}"
+    listed = {staged.key: staged for staged in export.files}
+    export.files = [listed[key] for key in sorted(expected.keys() & listed.keys())]
+    for key, length in sorted(expected.items()):
+        if key not in listed:
+            return f"{key} of the manifest is not there"
+        if length is not None and listed[key].bytes != length:
+            return f"{key} has {listed[key].bytes} bytes, the manifest says {length}"
+    return None if expected else "the manifest names no files"
+
+
+def _manifest(content: bytes, bucket: str) -> dict[str, int | None]:
+    """Return the length of each file that the manifest names, None where it gives none."""
+    files: dict[str, int | None] = {}
+    for entry in json.loads(content)["entries"]:
+        scheme, _, place = str(entry["url"]).partition("://")
+        where, _, key = place.partition("/")
+        if (scheme, where) != ("s3", bucket):
+            raise ValueError(f"{entry['url']} is not in s3://{bucket}")
+        files[key] = entry.get("meta", {}).get("content_length")
+    return files

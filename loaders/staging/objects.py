@@ -1,0 +1,146 @@
+"""Objects of the staging bucket: listing a prefix, reading one version of an object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Protocol
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+from botocore.exceptions import (
+    ConnectionError as BotoConnectionError,
+)
+
+from loaders.errors import Transient, UsageError, WarehouseError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MOVED = {"NoSuchKey", "PreconditionFailed", "404", "412"}
+_TRANSIENT = {"SlowDown", "RequestTimeout", "RequestTimeTooSkewed", "InternalError", "503", "500"}
+_TRANSIENT |= {
+    "Throttling",
+    "ThrottlingException",
+    "ServiceUnavailable",
+    "ConditionalRequestConflict",
+}
+
+
+@dataclass(frozen=True, order=True)
+class StagedObject:
+    """One listed object: `key` is the whole key, `etag` has no quotes, the time is UTC, naive."""
+
+    key: str
+    etag: str
+    bytes: int
+    last_modified: datetime
+
+
+class MovedError(Exception):
+    """The object was replaced or deleted after it was listed."""
+
+
+class _Body(Protocol):
+    def read(self, amt: int | None = None, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
+class ObjectReader:
+    """The bytes of one object as they arrive; `bytes_read` so far."""
+
+    def __init__(self, body: _Body, version_id: str | None, place: str) -> None:
+        self._body = body
+        self._place = place
+        self.version_id = version_id
+        self.bytes_read = 0
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, b"" at the end. Raises Transient when the connection breaks."""
+        with _translated(self._place):
+            data = self._body.read(size)
+        self.bytes_read += len(data)
+        return data
+
+
+@dataclass(frozen=True)
+class Staging:
+    """The staging root: a bucket and a prefix in it ("" or ending in "/")."""
+
+    client: S3Client
+    bucket: str
+    root: str = ""
+
+    def list(self, path: str) -> Iterator[StagedObject]:
+        """Yield the objects below `path`, in key order, without the markers of empty folders."""
+        place = f"s3://{self.bucket}/{self.root}{path}"
+        with _translated(place):
+            pages = self.client.get_paginator("list_objects_v2").paginate(
+                Bucket=self.bucket, Prefix=self.root + path
+            )
+            for page in pages:
+                for entry in page.get("Contents", []):
+                    if not entry["Key"].endswith("/"):
+                        yield StagedObject(
+                            entry["Key"],
+                            entry["ETag"].strip('"'),
+                            entry["Size"],
+                            entry["LastModified"].astimezone(UTC).replace(tzinfo=None),
+                        )
+
+    @contextmanager
+    def open(self, listed: StagedObject) -> Iterator[ObjectReader]:
+        """Open exactly the listed content. Raises MovedError, Transient or UsageError."""
+        place = f"s3://{self.bucket}/{listed.key}"
+        with _translated(place):
+            response = self.client.get_object(
+                Bucket=self.bucket, Key=listed.key, IfMatch=f'"{listed.etag}"'
+            )
+        body = response["Body"]
+        try:
+            yield ObjectReader(body, response.get("VersionId"), place)
+        finally:
+            body.close()
+
+    def read(self, listed: StagedObject) -> bytes:
+        """Return the whole of a small object, such as a manifest."""
+        with self.open(listed) as reader:
+            return reader.read(listed.bytes + 1)
+
+
+@contextmanager
+def _translated(place: str) -> Iterator[None]:
+    """Turn botocore's errors into ours, told by whose fault they are."""
+    try:
+        yield
+    except ClientError as error:
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _MOVED:
+            raise MovedError(place) from error
+        if code in _TRANSIENT or status >= 500 or status == 429:
+            raise Transient(f"{place}: S3 answered {code}; try again later") from error
+        raise UsageError(
+            f"{place}: S3 refused: {code}; check the bucket's name and the permissions"
+        ) from error
+    except (
+        BotoConnectionError,
+        HTTPClientError,
+        IncompleteReadError,
+        ReadTimeoutError,
+        ResponseStreamingError,
+    ) as error:
+        raise Transient(f"{place}: the connection to S3 failed ({type(error).__name__})") from error
+    except BotoCoreError as error:
+        raise UsageError(f"{place}: {error}") from error
+    except OSError as error:
+        raise WarehouseError(f"{place}: {error}") from error

@@ -1,0 +1,283 @@
+"""What a load would do: a pure function of contracts, listing and ledger that writes nothing.
+
+The current content of a key is its last loaded generation. An object with that ETag is skipped;
+one whose last generation was refused with that ETag stands refused, until it is replaced,
+deleted or requeued; anything else is loaded, or refused by the contract's `on_changed_file`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from itertools import groupby
+
+from loaders.contracts import Contract
+from loaders.ledger import FileRow, TableState
+from loaders.staging import exports
+from loaders.staging.batches import Batch, BatchLimits, FileOutcome, PlannedFile, Why
+from loaders.staging.exports import Export
+from loaders.staging.objects import StagedObject
+
+CHANGED_FILE = "changed_file"
+REPLACE_BLOCKED = "replace_blocked"
+NO_VERSION = "no_version"
+
+
+@dataclass(frozen=True)
+class WaitingExport:
+    """An export that is not complete yet, and what it lacks."""
+
+    export_key: str
+    missing: str
+    files: int
+
+
+@dataclass(frozen=True)
+class TablePlan:
+    """What one table's load would do; `batches` are in the order in which they must load.
+
+    `refusals` will be recorded, `standing` ones were: both need a person. `skipped` files are
+    loaded already; `ignored` objects match neither `files` nor the marker.
+    """
+
+    contract: Contract
+    batches: tuple[Batch, ...] = ()
+    refusals: tuple[FileOutcome, ...] = ()
+    standing: tuple[FileRow, ...] = ()
+    waiting: tuple[WaitingExport, ...] = ()
+    skipped: int = 0
+    ignored: int = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plans of all tables, by name."""
+
+    bucket: str
+    tables: tuple[TablePlan, ...]
+
+    @property
+    def batches(self) -> tuple[Batch, ...]:
+        """All batches, table by table."""
+        return tuple(batch for table in self.tables for batch in table.batches)
+
+    @property
+    def files(self) -> int:
+        """The number of files to load."""
+        return sum(len(batch.files) for batch in self.batches)
+
+    @property
+    def bytes(self) -> int:
+        """Stored bytes to load."""
+        return sum(batch.bytes for batch in self.batches)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a listing comes from, and how to read a manifest there."""
+
+    bucket: str
+    root: str
+    read: Callable[[StagedObject], bytes]
+
+
+def plan_table(
+    contract: Contract,
+    objects: Iterable[StagedObject],
+    state: TableState,
+    place: Place,
+    limits: BatchLimits,
+) -> TablePlan:
+    """Plan one table from the objects listed below its path and what the ledger has of it."""
+    if contract.load.mode == "snapshot":
+        return _plan_snapshot(contract, objects, state, place)
+    return _plan_files(contract, objects, state, place, limits)
+
+
+def _is_data(contract: Contract) -> Callable[[str], bool]:
+    return lambda rest: fnmatchcase(rest, contract.load.files)
+
+
+def _next_generation(state: TableState, key: str) -> int:
+    latest = state.latest.get(key)
+    return latest.generation + 1 if latest else 1
+
+
+def _refusal(staged: StagedObject, state: TableState, reason: str, detail: str) -> FileOutcome:
+    file = PlannedFile(staged, _next_generation(state, staged.key), "changed")
+    return FileOutcome(file, "refused", reason=reason, detail=detail)
+
+
+def _standing(staged: StagedObject, state: TableState) -> FileRow | None:
+    """Return the refusal that still holds for this very content."""
+    latest = state.latest.get(staged.key)
+    refused = latest and latest.status == "refused" and latest.etag == staged.etag
+    return latest if refused else None
+
+
+def _requeued(staged: StagedObject, state: TableState) -> bool:
+    latest = state.latest.get(staged.key)
+    return latest is not None and latest.status == "requeued"
+
+
+def _plan_files(
+    contract: Contract,
+    objects: Iterable[StagedObject],
+    state: TableState,
+    place: Place,
+    limits: BatchLimits,
+) -> TablePlan:
+    """Plan a table whose files stand for themselves (modes append and changes)."""
+    policy = contract.load.on_changed_file
+    is_data = _is_data(contract)
+    base = len(place.root + contract.load.path)
+    listed: dict[str, StagedObject] = {}
+    fresh: list[PlannedFile] = []
+    replaced: dict[int, list[PlannedFile]] = {}
+    refusals: list[FileOutcome] = []
+    standing: list[FileRow] = []
+    skipped = ignored = 0
+    for staged in objects:
+        if not is_data(staged.key[base:]):
+            ignored += 1
+            continue
+        listed[staged.key] = staged
+        current = state.current.get(staged.key)
+        requeued = _requeued(staged, state)
+        if refused := _standing(staged, state):
+            standing.append(refused)
+        elif current and current.etag == staged.etag and not requeued:
+            skipped += 1
+        elif current and policy == "fail" and not requeued:
+            detail = (
+                f"the file was loaded with ETag {current.etag} and has changed since; put it "
+                "back, stage the new content under a new key, or requeue it to replace its rows"
+            )
+            refusals.append(_refusal(staged, state, CHANGED_FILE, detail))
+        else:
+            why: Why = "requeued" if requeued else "changed" if current else "new"
+            file = PlannedFile(staged, _next_generation(state, staged.key), why)
+            if current and current.batch_id and (requeued or policy == "replace"):
+                replaced.setdefault(current.batch_id, []).append(file)
+            else:
+                fresh.append(file)
+    if policy == "replace":
+        # A file by itself can be replaced whatever became of its neighbours.
+        limits = replace(limits, files=1)
+    batches = [Batch(contract, place.bucket, files) for files in _grouped(fresh, limits)]
+    for batch_id, files in sorted(replaced.items()):
+        whole, blocked = _with_siblings(files, batch_id, state, listed)
+        if blocked:
+            refusals += [_refusal(f.object, state, REPLACE_BLOCKED, blocked) for f in files]
+        else:
+            batches.append(Batch(contract, place.bucket, whole, supersedes=(batch_id,)))
+    return TablePlan(
+        contract, tuple(batches), tuple(refusals), tuple(standing), (), skipped, ignored
+    )
+
+
+def _grouped(files: list[PlannedFile], limits: BatchLimits) -> Iterator[tuple[PlannedFile, ...]]:
+    """Yield groups of one compression (Redshift's COPY takes one) within the limits."""
+    by_kind = sorted(files, key=lambda file: (file.object.key.endswith(".gz"), file.object.key))
+    for _, alike in groupby(by_kind, key=lambda file: file.object.key.endswith(".gz")):
+        group: list[PlannedFile] = []
+        size = 0
+        for file in alike:
+            full = len(group) == limits.files or size + file.object.bytes > limits.bytes
+            if group and full:
+                yield tuple(group)
+                group, size = [], 0
+            group.append(file)
+            size += file.object.bytes
+        yield tuple(group)
+
+
+def _with_siblings(
+    files: list[PlannedFile],
+    batch_id: int,
+    state: TableState,
+    listed: Mapping[str, StagedObject],
+) -> tuple[tuple[PlannedFile, ...], str | None]:
+    """Add the batch's other files, whose rows go with it; or say why they cannot be read again."""
+    whole = {file.object.key: file for file in files}
+    for row in state.files.get(batch_id, ()):
+        if row.key in whole:
+            continue
+        staged = listed.get(row.key)
+        if staged is None or staged.etag != row.etag:
+            return (), (
+                f"its rows are in one batch with those of {row.key}, which is no longer in the "
+                f"bucket as it was loaded (ETag {row.etag}); put that back or requeue it too"
+            )
+        whole[row.key] = PlannedFile(staged, _next_generation(state, row.key), "reloaded")
+    return tuple(whole[key] for key in sorted(whole)), None
+
+
+def _plan_snapshot(
+    contract: Contract, objects: Iterable[StagedObject], state: TableState, place: Place
+) -> TablePlan:
+    """Plan a table whose exports are full copies of it."""
+    found, strays, ignored = exports.group(contract.load, place.root, objects, _is_data(contract))
+    batches: list[Batch] = []
+    refusals: list[FileOutcome] = []
+    standing: list[FileRow] = []
+    waiting: list[WaitingExport] = []
+    skipped = 0
+    for staged, detail in strays:
+        if refused := _standing(staged, state):
+            standing.append(refused)
+        else:
+            refusals.append(_refusal(staged, state, NO_VERSION, detail))
+    for export in found:
+        refused_files = [row for staged in export.files if (row := _standing(staged, state))]
+        if refused_files:
+            standing += refused_files
+        elif all(_is_loaded(staged, state) for staged in export.files):
+            skipped += len(export.files)
+        elif lacks := _lacks(contract, export, place):
+            waiting.append(WaitingExport(export.key, lacks, len(export.files)))
+        elif all(_is_loaded(staged, state) for staged in export.files):
+            skipped += len(export.files)  # what is new is not in the manifest
+        else:
+            batches.append(_export_batch(contract, export, state, place.bucket))
+    return TablePlan(
+        contract,
+        tuple(batches),
+        tuple(refusals),
+        tuple(standing),
+        tuple(waiting),
+        skipped,
+        ignored,
+    )
+
+
+def _lacks(contract: Contract, export: Export, place: Place) -> str | None:
+    rule = contract.load.complete_when
+    return exports.missing(rule, export, place.bucket, place.read) if rule else None
+
+
+def _is_loaded(staged: StagedObject, state: TableState) -> bool:
+    current = state.current.get(staged.key)
+    return current is not None and current.etag == staged.etag and not _requeued(staged, state)
+
+
+def _export_batch(contract: Contract, export: Export, state: TableState, bucket: str) -> Batch:
+    """Load the whole export; an earlier load of the same export stops counting."""
+    files = []
+    for staged in sorted(export.files):
+        known = staged.key in state.current
+        why: Why = "requeued" if _requeued(staged, state) else "changed" if known else "new"
+        if _is_loaded(staged, state):
+            why = "reloaded"
+        files.append(PlannedFile(staged, _next_generation(state, staged.key), why))
+    same = sorted(
+        batch.batch_id
+        for batch in state.batches.values()
+        if (batch.export_key, batch.version_at) == (export.key, export.version_at)
+    )
+    # Who requeues a shrunk export has looked at it and wants it.
+    guarded = not any(file.why == "requeued" for file in files)
+    return Batch(
+        contract, bucket, tuple(files), export.key, export.version_at, tuple(same), guarded
+    )

@@ -1,0 +1,101 @@
+"""What the loader asks of a warehouse: the narrow part that PostgreSQL and Redshift each write."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from loaders.contracts import Column, Contract
+from loaders.staging.batches import Batch, BatchLimits, BatchOutcome
+from loaders.staging.objects import Staging
+from loaders.warehouse.database import Database
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a load stands. `bytes_read` are stored bytes of the file `key`, `rows` its records.
+
+    A batch is "claimed", each of its files "reading" (often) and "read", then the batch is
+    "recorded" in the ledger and "committed". After a fault it begins again.
+    """
+
+    step: Literal["claimed", "reading", "read", "recorded", "committed"]
+    source_table: str
+    key: str | None = None
+    bytes_read: int = 0
+    rows: int = 0
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class QueryResult:
+    """Columns, and rows that are read from the server while they are iterated."""
+
+    columns: tuple[str, ...]
+    rows: Iterator[tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class ExistingColumn:
+    """A raw table's column as the catalog has it: its portable type, and the check behind it."""
+
+    name: str
+    type: str
+    constraint: str | None = None
+
+
+class Warehouse(Database, ABC):
+    """One connection to one target, used by one thread at a time; close it after use."""
+
+    limits: BatchLimits
+
+    @abstractmethod
+    def setup_transaction(self) -> AbstractContextManager[None]:
+        """Open a transaction that excludes every other setup of this target."""
+
+    @abstractmethod
+    def ledger_ddl(self) -> list[str]:
+        """Return the statements that create the ledger; each does nothing if it is there."""
+
+    @abstractmethod
+    def raw_columns(self, contract: Contract) -> list[ExistingColumn]:
+        """Return the columns of the contract's raw table, or [] if there is no such table."""
+
+    @abstractmethod
+    def create_raw(self, contract: Contract) -> list[str]:
+        """Return the statements that create the raw table."""
+
+    @abstractmethod
+    def add_column(self, contract: Contract, column: Column) -> str:
+        """Return the statement that adds a nullable column to the raw table."""
+
+    @abstractmethod
+    def change_type(self, contract: Contract, column: Column, existing: ExistingColumn) -> str:
+        """Return the statement that a person may run to give a column its declared type."""
+
+    @abstractmethod
+    def copy_sql(self, batch: Batch) -> str:
+        """Return the COPY that loads the batch, for people to read."""
+
+    @abstractmethod
+    def load_batch(
+        self, batch: Batch, staging: Staging, run_id: str, on_progress: OnProgress
+    ) -> BatchOutcome:
+        """Load the batch and record it in the ledger, in one transaction.
+
+        Repeating it after any fault is safe. Raises `ClaimedError` when a file of it is
+        recorded already, `Transient` when it should be tried again from the start.
+        """
+
+    @abstractmethod
+    def query(self, sql: str) -> AbstractContextManager[QueryResult]:
+        """Run one statement that can only read."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; an open transaction is rolled back."""

@@ -1,0 +1,349 @@
+"""PostgreSQL: connections, DDL of raw tables, and COPY of a batch with its ledger rows."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from itertools import chain
+from typing import Any, Literal, cast
+
+import psycopg
+from psycopg import errors
+
+from loaders import ledger
+from loaders.contracts import Column, Contract
+from loaders.errors import Transient, UsageError, WarehouseError
+from loaders.formats.csv_form import CsvRefused, Fault
+from loaders.formats.csv_scanner import CsvScanner
+from loaders.identifiers import Schemas, TableName, quote_identifier
+from loaders.staging.batches import (
+    Batch,
+    BatchLimits,
+    BatchOutcome,
+    FileOutcome,
+    PlannedFile,
+    RejectedRecord,
+)
+from loaders.staging.objects import MovedError, Staging
+from loaders.warehouse.base import (
+    ExistingColumn,
+    OnProgress,
+    Progress,
+    QueryResult,
+    Warehouse,
+)
+from loaders.warehouse.database import ClaimedError
+from loaders.warehouse.types import from_postgres
+
+KEEPALIVES = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10}
+CONNECT_SECONDS = 10
+ROWS_PER_FETCH = 500
+# One setup at a time, in any database of the server: a number of our own for the lock.
+SETUP_LOCK = 0x7265_7365_6172_6368
+# COPY evaluates it for each row; cheaper than a second pass or a column in the stream.
+BATCH_SETTING = "warehouse.batch_id"
+
+_LOGIN_FAILED = ("authentication failed", "does not exist", "no password supplied", "pg_hba.conf")
+
+
+class PostgresWarehouse(Warehouse):
+    """A connection to PostgreSQL; `connection` has psycopg's (libpq's) parameters."""
+
+    limits = BatchLimits(files=64, bytes=32 * 1024 * 1024)
+    now = "(now() at time zone 'utc')"
+
+    def __init__(
+        self, connection: Mapping[str, Any], schemas: Schemas, *, read_only: bool = False
+    ) -> None:
+        self.schemas = schemas
+        settings = {**KEEPALIVES, "connect_timeout": CONNECT_SECONDS, **connection}
+        try:
+            self._connection = psycopg.connect(
+                **settings, autocommit=True, application_name="warehouse"
+            )
+        except psycopg.OperationalError as error:
+            # libpq gives no SQLSTATE here, and its text never holds the password.
+            kind = UsageError if any(t in str(error) for t in _LOGIN_FAILED) else Transient
+            raise kind(f"PostgreSQL: {error}") from None
+        self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        self._connection.read_only = read_only
+
+    def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """See Database."""
+        with _translated():
+            return self._connection.execute(sql.encode(), parameters or None).fetchall()
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
+        """See Database."""
+        with _translated():
+            return self._connection.execute(sql.encode(), parameters or None).rowcount
+
+    def execute_many(self, sql: str, rows: Iterable[Sequence[object]]) -> None:
+        """See Database."""
+        parameters = list(rows)  # its iteration may use this connection, before the statement
+        if parameters:
+            with _translated(), self._connection.cursor() as cursor:
+                cursor.executemany(sql.encode(), parameters)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See Database."""
+        with _translated(), self._connection.transaction():
+            yield
+
+    def new_id(self, of: Literal["batch_id", "event_id"]) -> int:
+        """See Database."""
+        return int(self.fetch("select nextval(%s)", (self.schemas.ledger(of).sql,))[0][0])
+
+    @contextmanager
+    def setup_transaction(self) -> Iterator[None]:
+        """See Warehouse."""
+        with self.transaction():
+            self.execute("select pg_advisory_xact_lock(%s)", (SETUP_LOCK,))
+            yield
+
+    def ledger_ddl(self) -> list[str]:
+        """See Warehouse."""
+        sequences = [
+            f"create sequence if not exists {self.schemas.ledger(of).sql}"
+            for of in ("batch_id", "event_id")
+        ]
+        return ledger.create_tables(self.schemas, varbyte="bytea") + sequences
+
+    def _raw(self, contract: Contract) -> TableName:
+        return self.schemas.raw(contract.source, contract.table)
+
+    def raw_columns(self, contract: Contract) -> list[ExistingColumn]:
+        """See Warehouse."""
+        rows = self.fetch(
+            """
+            select a.attname, format_type(a.atttypid, a.atttypmod), k.conname,
+                substring(
+                    pg_get_constraintdef(k.oid) from 'octet_length\\(.*\\) <= (\\d+)'
+                )::integer
+            from pg_attribute a
+            left join pg_constraint k on k.conrelid = a.attrelid and k.contype = 'c'
+                and k.conkey = array[a.attnum]
+                and pg_get_constraintdef(k.oid) like '%%octet_length(%%'
+            where a.attrelid = to_regclass(%s) and a.attnum > 0 and not a.attisdropped
+            order by a.attnum
+            """,
+            (self._raw(contract).sql,),
+        )
+        return [
+            ExistingColumn(name, from_postgres(catalog_type, octets), check)
+            for name, catalog_type, check, octets in rows
+        ]
+
+    def create_raw(self, contract: Contract) -> list[str]:
+        """See Warehouse."""
+        raw = self._raw(contract)
+        columns = [_definition(column) for column in contract.columns] + [
+            f"_batch_id bigint not null default current_setting('{BATCH_SETTING}')::bigint",
+            f"_loaded_at timestamp not null default {self.now}",
+        ]
+        return [
+            f"create schema if not exists {quote_identifier(raw.schema)}",
+            f"create table {raw.sql} ({', '.join(columns)})",
+            f"create index on {raw.sql} using brin (_batch_id)",
+        ]
+
+    def add_column(self, contract: Contract, column: Column) -> str:
+        """See Warehouse."""
+        return f"alter table {self._raw(contract).sql} add column {_definition(column)}"
+
+    def change_type(self, contract: Contract, column: Column, existing: ExistingColumn) -> str:
+        """See Warehouse."""
+        name = quote_identifier(column.name)
+        steps = []
+        if existing.constraint:
+            steps.append(f"drop constraint {quote_identifier(existing.constraint)}")
+        if existing.type.partition("(")[0] != column.type.name or not column.type.max_octets:
+            steps.append(
+                f"alter column {name} type {column.type.postgres} "
+                f"using {name}::{column.type.postgres}"
+            )
+        if check := column.type.postgres_check(name):
+            steps.append(f"add{check}")
+        return f"alter table {self._raw(contract).sql} {', '.join(steps)}"
+
+    def copy_sql(self, batch: Batch) -> str:
+        """See Warehouse."""
+        return self._copy(batch.contract, [column.name for column in batch.contract.columns])
+
+    def _copy(self, contract: Contract, header: Sequence[str]) -> str:
+        columns = ", ".join(map(quote_identifier, header))
+        # The scanner hands over UTF-8 with commas and without the header, whatever the file has.
+        return (
+            f"copy {self._raw(contract).sql} ({columns}) from stdin "
+            f"(format csv, encoding 'UTF8', force_not_null ({columns}))"
+        )
+
+    def load_batch(
+        self, batch: Batch, staging: Staging, run_id: str, on_progress: OnProgress
+    ) -> BatchOutcome:
+        """See Warehouse."""
+        book = ledger.Ledger(self)
+        batch_id = self.new_id("batch_id")
+        try:
+            with self.transaction():
+                book.claim(batch, batch_id)
+                on_progress(Progress("claimed", batch.contract.name))
+                self.fetch("select set_config(%s, %s, true)", (BATCH_SETTING, str(batch_id)))
+                files = [self._load_file(batch, file, staging, on_progress) for file in batch.files]
+                if batch.export_key:
+                    files = _guarded(batch, files, book)
+                loaded = sum(file.status == "loaded" for file in files)
+                if batch.whole and loaded < len(files):
+                    raise _NotWholeError(tuple(f for f in files if f.status != "loaded"))
+                outcome = BatchOutcome(batch, batch_id if loaded else None, tuple(files))
+                book.settle(outcome, batch_id)
+                if loaded:
+                    book.publish(outcome, batch_id, run_id)
+                on_progress(Progress("recorded", batch.contract.name, rows=outcome.rows_loaded))
+        except _NotWholeError as error:
+            outcome = BatchOutcome(batch, None, error.files)
+            with self.transaction():
+                refused = [file for file in error.files if file.status == "refused"]
+                book.insert_files(batch.contract.name, batch.bucket, None, refused)
+        on_progress(Progress("committed", batch.contract.name, rows=outcome.rows_loaded))
+        return outcome
+
+    def _load_file(
+        self, batch: Batch, file: PlannedFile, staging: Staging, on_progress: OnProgress
+    ) -> FileOutcome:
+        """Copy one file; one that is refused or has moved leaves no rows."""
+        contract, key = batch.contract, file.object.key
+        scanner: CsvScanner | None = None
+        try:
+            with staging.open(file.object) as reader, self._connection.transaction():
+                scanner = CsvScanner(reader, contract.form)
+                with self._connection.cursor() as cursor:
+                    with cursor.copy(self._copy(contract, scanner.header).encode()) as copy:
+                        for chunk in scanner.chunks():
+                            copy.write(chunk)
+                            on_progress(
+                                Progress(
+                                    "reading",
+                                    contract.name,
+                                    key,
+                                    reader.bytes_read,
+                                    scanner.records,
+                                )
+                            )
+                    copied = cursor.rowcount
+                if copied != scanner.records:
+                    raise _MiscountError(
+                        f"PostgreSQL made {copied} rows of the file's {scanner.records} records"
+                    )
+        except MovedError:
+            return FileOutcome(file, "moved")
+        except CsvRefused as refused:
+            records = scanner.records if scanner else 0
+            fault = refused.fault
+            return _refused(file, records, fault.reason, str(refused), (_rejected(fault),))
+        except _MiscountError as error:
+            return _refused(file, scanner.records if scanner else 0, "miscounted", str(error))
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            records = scanner.records if scanner else 0
+            return _refused(file, records, "refused_by_warehouse", str(error).strip())
+        on_progress(Progress("read", contract.name, key, reader.bytes_read, copied))
+        return FileOutcome(file, "loaded", copied, copied, version_id=reader.version_id)
+
+    @contextmanager
+    def query(self, sql: str) -> Iterator[QueryResult]:
+        """See Warehouse."""
+        with _translated(), self._connection.transaction():
+            self._connection.execute("set transaction read only")
+            cursor = self._connection.cursor()
+            # stream() uses the extended protocol, which takes a single statement.
+            streamed = cursor.stream(sql.encode(), size=ROWS_PER_FETCH)
+            with closing(cast(Generator[tuple[Any, ...]], streamed)) as stream:
+                try:
+                    first = next(stream, None)
+                except psycopg.OperationalError:
+                    raise
+                except psycopg.Error as error:
+                    raise UsageError(f"the query failed: {str(error).strip()}") from None
+                columns = tuple(column.name for column in cursor.description or ())
+                rows = stream if first is None else chain([first], stream)
+                yield QueryResult(columns, rows)
+
+    def close(self) -> None:
+        """See Warehouse."""
+        self._connection.close()
+
+
+class _NotWholeError(Exception):
+    """A batch that is loaded whole or not at all cannot be; `files` are the reason."""
+
+    def __init__(self, files: tuple[FileOutcome, ...]) -> None:
+        super().__init__()
+        self.files = files
+
+
+class _MiscountError(Exception):
+    """COPY and the scanner disagree about the number of records."""
+
+
+def _definition(column: Column) -> str:
+    name = quote_identifier(column.name)
+    return f"{name} {column.type.postgres}{column.type.postgres_check(name)}"
+
+
+def _refused(
+    file: PlannedFile,
+    records: int,
+    reason: str,
+    detail: str,
+    rejected: tuple[RejectedRecord, ...] = (),
+) -> FileOutcome:
+    return FileOutcome(file, "refused", records, 0, reason, detail, rejected=rejected)
+
+
+def _rejected(fault: Fault) -> RejectedRecord:
+    return RejectedRecord(
+        fault.record_number,
+        fault.line_number,
+        fault.byte_offset,
+        fault.reason,
+        fault.detail,
+        fault.raw,
+    )
+
+
+def _guarded(batch: Batch, files: list[FileOutcome], book: ledger.Ledger) -> list[FileOutcome]:
+    """Refuse all files of an export that shrank too much against the one before it."""
+    earlier = book.earlier_rows(batch) if batch.guarded else None
+    rows = sum(file.rows_loaded for file in files)
+    most = batch.contract.load.max_shrink
+    if earlier is None or rows >= (1 - most) * earlier or any(f.status != "loaded" for f in files):
+        return files
+    detail = (
+        f"the export has {rows} rows and the one before it {earlier}: it shrank by more than "
+        f"max_shrink {most}; requeue a file of it to load it all the same"
+    )
+    return [_refused(f.file, f.rows_read, "shrunk_export", detail) for f in files]
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn psycopg's errors into ours, told by whose fault they are."""
+    try:
+        yield
+    except errors.UniqueViolation as error:
+        raise ClaimedError(str(error)) from None
+    except (errors.QueryCanceled, errors.DiskFull) as error:
+        raise WarehouseError(f"PostgreSQL: {str(error).strip()}") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise Transient(f"PostgreSQL: {str(error).strip()}") from error
+    except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as error:
+        raise UsageError(
+            f"PostgreSQL: {error.diag.message_primary}; run `warehouse setup`"
+        ) from error
+    except errors.InsufficientPrivilege as error:
+        raise UsageError(
+            f"PostgreSQL: {error.diag.message_primary}; grant it to the profile's user"
+        ) from error
+    except psycopg.Error as error:
+        raise WarehouseError(f"PostgreSQL: {str(error).strip()}") from error
