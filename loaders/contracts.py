@@ -255,7 +255,9 @@ def _csv_form(load: Load, columns: list[Column]) -> tuple[CsvForm | None, list[s
     except ValidationError as error:
         return None, problems + [
             f"config.meta.load.csv{text}"
-            for text in _readable(error, [field.name for field in fields(CsvForm)])
+            for text in _readable(
+                error, [field.name for field in fields(CsvForm) if field.name != "columns"]
+            )
         ]
     except UsageError as error:
         return None, [*problems, f"config.meta.load.{error}"]
@@ -270,7 +272,7 @@ def _readable(error: ValidationError, allowed: Iterable[str]) -> Iterator[str]:
     for problem in error.errors(include_url=False):
         place = "".join(f".{part}" for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
-        if problem["type"] == "extra_forbidden":
+        if problem["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             message = "unknown field"
             if len(problem["loc"]) == 1:
                 message += f"; use one of: {', '.join(allowed)}"

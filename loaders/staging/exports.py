@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from loaders.contracts import LAST_MODIFIED, VERSION_AT, CompleteWhen, Load
-from loaders.staging.objects import StagedObject
+from loaders.staging.objects import MovedError, StagedObject
 
 
 @dataclass
@@ -109,6 +109,8 @@ def missing(
         return None
     try:
         expected = _manifest(read(export.signal), bucket)
+    except MovedError:
+        return f"{export.signal.key} is being replaced"
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return f"{export.signal.key} is not a manifest: {error}"
     listed = {staged.key: staged for staged in export.files}

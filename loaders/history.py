@@ -1,0 +1,139 @@
+"""What the ledger knows: the state of each table, who is loading, the files behind a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from loaders.errors import UsageError
+from loaders.ledger import Ledger
+from loaders.warehouse.database import Database
+
+# ruff: noqa: S608  # only table names, quoted, are put into the statements
+
+
+@dataclass(frozen=True)
+class TableStatus:
+    """A table's live batches, and its files whose last generation was refused."""
+
+    source_table: str
+    batches: int
+    files: int
+    rows: int
+    bytes: int
+    newest_export: datetime | None
+    last_loaded_at: datetime | None
+    refused_files: int
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run of the loader; `outcome` is None while it runs, or if it was killed."""
+
+    run_id: str
+    command: str
+    host: str
+    os_user: str
+    pid: int
+    started_at: datetime
+    finished_at: datetime | None
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class TracedFile:
+    """A file of a batch and the content it had (ETag; version where the bucket keeps them)."""
+
+    bucket: str
+    key: str
+    generation: int
+    etag: str
+    version_id: str | None
+    bytes: int
+    last_modified: datetime
+    rows: int
+
+
+@dataclass(frozen=True)
+class BatchTrace:
+    """Where the rows with one `_batch_id` come from, and whether they count."""
+
+    batch_id: int
+    source_table: str
+    mode: str
+    export_key: str | None
+    version_at: datetime | None
+    rows: int
+    loaded_at: datetime
+    run_id: str
+    live: bool
+    files: tuple[TracedFile, ...]
+
+
+def table_status(db: Database) -> list[TableStatus]:
+    """Return the status of every table that the ledger knows, by name."""
+    name = db.schemas.ledger
+    live = Ledger(db).is_live("b")
+    rows = db.fetch(
+        f"""
+        with refused as (
+            select f.source_table, count(*) as files
+            from {name("files").sql} f
+            where f.status = 'refused' and not exists (
+                select 1 from {name("files").sql} n
+                where n.source_table = f.source_table and n.bucket = f.bucket
+                    and n.object_key = f.object_key and n.generation > f.generation
+            )
+            group by f.source_table
+        ),
+        loaded as (
+            select b.source_table, count(*) as batches, sum(b.files) as files,
+                sum(b.rows_loaded) as row_count, sum(b.bytes) as bytes,
+                max(b.version_at) as newest_export, max(b.loaded_at) as last_loaded_at
+            from {name("batches").sql} b
+            where {live}
+            group by b.source_table
+        )
+        select coalesce(l.source_table, r.source_table) as source_table,
+            coalesce(l.batches, 0), coalesce(l.files, 0), coalesce(l.row_count, 0),
+            coalesce(l.bytes, 0), l.newest_export, l.last_loaded_at, coalesce(r.files, 0)
+        from loaded l
+        full join refused r on r.source_table = l.source_table
+        order by source_table
+        """
+    )
+    return [
+        TableStatus(table, int(batches), int(files), int(n), int(size), newest, last, int(refused))
+        for table, batches, files, n, size, newest, last, refused in rows
+    ]
+
+
+def recent_runs(db: Database, limit: int = 10) -> list[RunRecord]:
+    """Return the latest runs, those without an end first."""
+    rows = db.fetch(
+        "select run_id, command, host, os_user, pid, started_at, finished_at, outcome "
+        f"from {db.schemas.ledger('runs').sql} "
+        "order by case when finished_at is null then 0 else 1 end, started_at desc limit %s",
+        (limit,),
+    )
+    return [RunRecord(*row) for row in rows]
+
+
+def trace_batch(db: Database, batch_id: int) -> BatchTrace:
+    """Return the files behind a `_batch_id`. Raises UsageError for a number that was never one."""
+    name = db.schemas.ledger
+    live = Ledger(db).is_live("b")
+    found = db.fetch(
+        "select b.source_table, b.mode, b.export_key, b.version_at, b.rows_loaded, b.loaded_at, "
+        f"b.run_id, {live} from {name('batches').sql} b where b.batch_id = %s",
+        (batch_id,),
+    )
+    if not found:
+        raise UsageError(f"there is no batch {batch_id}; take the value of a row's _batch_id")
+    files = db.fetch(
+        "select bucket, object_key, generation, etag, version_id, bytes, last_modified, "
+        f"rows_loaded from {name('files').sql} where batch_id = %s "
+        "order by bucket, object_key, generation",
+        (batch_id,),
+    )
+    return BatchTrace(batch_id, *found[0], tuple(TracedFile(*row) for row in files))
