@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 
 from loaders.contracts import Contract, load_contracts
-from loaders.errors import Transient
 from loaders.identifiers import Schemas
 from loaders.load_run import LoadResult, load
 from loaders.retry import Backoff
@@ -66,7 +65,7 @@ def write_sources(
 def contract_of(
     project: Path, section: dict[str, Any], columns: dict[str, str] | None = None, **changes: Any
 ) -> Contract:
-    """The contract `lab.measurements` or `lab.experiments` with some fields changed."""
+    """Return the contract `lab.measurements` or `lab.experiments` with some fields changed."""
     table = str(section["path"]).split("/")[1]
     write_sources(project, {table: {**section, **changes}}, columns)
     return load_contracts(project)[0]
@@ -83,12 +82,15 @@ class Lab:
 
     @property
     def staging(self) -> Staging:
+        """The bucket as the loader sees it."""
         return Staging(self.client, self.bucket)
 
     def connect(self) -> PostgresWarehouse:
+        """Open a connection; who calls it closes it."""
         return PostgresWarehouse(self.connection, self.schemas)
 
     def setup(self, *contracts: Contract) -> list[str]:
+        """Set up the ledger and the raw tables."""
         warehouse = self.connect()
         try:
             return setup(warehouse, contracts)
@@ -96,16 +98,20 @@ class Lab:
             warehouse.close()
 
     def put(self, key: str, body: str | bytes) -> None:
+        """Stage an object."""
         data = body.encode() if isinstance(body, str) else body
         self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
 
     def delete(self, key: str) -> None:
+        """Delete an object."""
         self.client.delete_object(Bucket=self.bucket, Key=key)
 
     def load(self, *contracts: Contract, **options: Any) -> LoadResult:
+        """Run the loader once."""
         return load(contracts, self.connect, self.staging, backoff=QUICK, **options)
 
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
         warehouse = self.connect()
         try:
             return warehouse.fetch(sql)
@@ -113,7 +119,7 @@ class Lab:
             warehouse.close()
 
     def live_ids(self, table: str = "measurements") -> list[str]:
-        """The ids of all rows that count, sorted, duplicates kept."""
+        """Return the ids of all rows that count, sorted, duplicates kept."""
         return sorted(
             row[0]
             for row in self.fetch(
@@ -134,15 +140,10 @@ class Lab:
 
 
 def rows(*ids: str, value: str = "1") -> str:
-    """A file's text with a row for each id."""
+    """Return a file's text with a row for each id."""
     return "\n".join([HEADER, *(f"{i},{value},2013-01-01T00:00:00Z" for i in ids)]) + "\n"
 
 
 def export(day: int, name: str = "part-0.csv") -> str:
-    """The key of a file of the export of that day of January 2013."""
+    """Return the key of a file of the export of that day of January 2013."""
     return f"lab/experiments/exported_at=201301{day:02d}T000000Z/{name}"
-
-
-def lost_connection() -> Transient:
-    """What a driver's broken connection becomes."""
-    return Transient("the connection broke")
