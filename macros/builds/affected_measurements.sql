@@ -1,0 +1,16 @@
+{#- Queries of what the claimed batches touch. All of them look at every version of a measurement
+    that any batch has brought, live or not: so the group that a correction left is touched too. -#}
+
+{#- Keys of measurements with a row in a claimed batch. -#}
+{% macro affected_measurements() -%}
+    select measurement_key
+    from {{ ref('int_measurements__normalized') }}
+    where _batch_id in ({{ claimed_batches() }})
+{%- endmacro %}
+
+{#- Distinct values of `columns` over all versions of those measurements. -#}
+{% macro affected_groups(columns) -%}
+    select distinct {{ columns }}
+    from {{ ref('int_measurements__normalized') }}
+    where measurement_key in ({{ affected_measurements() }})
+{%- endmacro %}

@@ -1,0 +1,28 @@
+{#- CTEs `versions` and `current_measurements`: the newest live version of each measurement of
+    int_measurements__normalized (all, or those whose key is in `affected`). Newest by the
+    source's own time, then by content: never by the order of loading. -#}
+{% macro current_measurements(affected) -%}
+versions as (
+
+    select
+        *,
+        row_number() over (
+            partition by measurement_key
+            order by updated_at desc nulls last, row_hash, _batch_id
+        ) as version_rank
+    from {{ ref('int_measurements__normalized') }}
+    where
+        _is_live
+        {%- if is_incremental() %}
+        and measurement_key in ({{ affected }})
+        {%- endif %}
+
+),
+
+current_measurements as (
+
+    select * from versions
+    where version_rank = 1
+
+)
+{%- endmacro %}

@@ -1,0 +1,110 @@
+{#- Snapshots apply one export at a time, in the order of the exports' own times (version_at). -#}
+
+{#- The snapshots of this project and the source table that each follows. -#}
+{% macro snapshot_sources() -%}
+    {{ return({
+        'snap_experiments': 'research_db.experiments',
+        'snap_locations': 'research_db.locations',
+    }) }}
+{%- endmacro %}
+
+{#- Condition: the batch `alias` counts, that is, no other load has replaced it. -#}
+{% macro is_live(alias) -%}
+    not exists (
+        select 1
+        from {{ source('ledger', 'events') }} as superseded
+        where superseded.batch_id = {{ alias }}.batch_id and superseded.event = 'superseded'
+    )
+{%- endmacro %}
+
+{#- A query of the batches (batch_id, version_at) that a snapshot has applied. -#}
+{% macro applied_exports(snapshot) -%}
+    select batches.batch_id, batches.version_at, batches.export_key
+    from {{ source('ledger', 'applied') }} as applied
+    inner join {{ source('ledger', 'events') }} as events on applied.event_id = events.event_id
+    inner join {{ source('ledger', 'batches') }} as batches on events.batch_id = batches.batch_id
+    where applied.model = '{{ snapshot }}'
+{%- endmacro %}
+
+{#- A query of the exports (event_id, batch_id, version_at, export_key) that a snapshot has not
+    applied yet. -#}
+{% macro unapplied_exports(snapshot) -%}
+    select events.event_id, batches.batch_id, batches.version_at, batches.export_key
+    from {{ source('ledger', 'batches') }} as batches
+    inner join {{ source('ledger', 'events') }} as events on batches.batch_id = events.batch_id
+    where
+        batches.source_table = '{{ snapshot_sources()[snapshot] }}'
+        and events.event = 'loaded'
+        and {{ is_live('batches') }}
+        and not exists (
+            select 1
+            from {{ source('ledger', 'applied') }} as applied
+            where applied.model = '{{ snapshot }}' and applied.event_id = events.event_id
+        )
+{%- endmacro %}
+
+{#- Pre-hook of a snapshot: claim the oldest export that is newer than all applied ones, if any.
+    One that is older waits until `warehouse run` resets the snapshot and replays. -#}
+{% macro claim_next_export() -%}
+    {%- if execute -%}
+        {%- do begin_claim() -%}
+        {%- set next -%}
+            select waiting.event_id
+            from ({{ unapplied_exports(this.identifier) }}) as waiting
+            where
+                waiting.version_at > (
+                    select coalesce(max(version_at), {{ min_timestamp() }})
+                    from ({{ applied_exports(this.identifier) }}) as seen
+                )
+            order by waiting.version_at, waiting.export_key, waiting.batch_id
+            limit 1
+        {%- endset -%}
+        {%- do return(record_claim(next)) -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- A query (snapshot, waiting, needs_reset) of the snapshots that `warehouse run` has work for.
+    needs_reset: an export came late, or one that was applied has been replaced. -#}
+{% macro waiting_exports() -%}
+    {%- for snapshot in snapshot_sources() -%}
+    {%- if not loop.first %}
+    union all
+    {% endif -%}
+    select
+        '{{ snapshot }}' as snapshot,
+        count(waiting.batch_id) as waiting,
+        coalesce(max(case when waiting.version_at <= applied.newest or applied.replaced > 0 then 1 else 0 end), 0)
+            as needs_reset
+    from (
+        select
+            max(seen.version_at) as newest,
+            sum(case when {{ is_live('seen') }} then 0 else 1 end) as replaced
+        from ({{ applied_exports(snapshot) }}) as seen
+    ) as applied
+    left join ({{ unapplied_exports(snapshot) }}) as waiting on 1 = 1
+    having count(waiting.batch_id) > 0
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- run-operation: `warehouse run` asks which snapshots have work; one line of JSON. -#}
+{% macro list_waiting_exports() -%}
+    {%- if execute -%}
+        {%- for row in run_query(waiting_exports()).rows -%}
+            {%- do log('waiting_exports ' ~ tojson({'snapshot': row[0], 'waiting': row[1] | int, 'needs_reset': row[2] | int}), info=true) -%}
+        {%- endfor -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- run-operation: empty a snapshot and forget what it applied, so that its exports replay. -#}
+{% macro reset_snapshot(name) -%}
+    {%- if name not in snapshot_sources() -%}
+        {{ exceptions.raise_compiler_error(
+            'No snapshot ' ~ name ~ '; there are: ' ~ snapshot_sources().keys() | join(', ')) }}
+    {%- endif -%}
+    {%- if execute -%}
+        {%- do run_query(lock_model(name)) -%}
+        {%- do run_query('delete from ' ~ ref(name)) -%}
+        {%- do run_query('delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ name ~ "'") -%}
+        {%- do adapter.commit() -%}
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,32 @@
+{#- on-run-start: take the build, so that two cannot run at once in one target. A build that died
+    has no database session any more, and is taken over; should it wake up, its claims fail. -#}
+{% macro start_build() -%}
+    {%- if execute and is_writing_command() -%}
+        {%- set builds = source('ledger', 'builds') -%}
+        {%- if adapter.get_relation(builds.database, builds.schema, builds.identifier) is none -%}
+            {{ exceptions.raise_compiler_error(
+                'There is no ledger in schema ' ~ builds.schema ~ ': run `warehouse setup --target '
+                ~ target.name ~ '` first.') }}
+        {%- endif -%}
+        {%- do run_query(lock_model('builds')) -%}
+        {%- set unfinished = run_query(
+            'select invocation_id, db_user, started_at from ' ~ builds ~ ' where finished_at is null') -%}
+        {%- if unfinished.rows and run_query(other_dbt_sessions()).rows[0][0] > 0 -%}
+            {%- set other = unfinished.rows[0] -%}
+            {{ exceptions.raise_compiler_error(
+                'Another build holds this target: invocation ' ~ other[0] ~ ' of user ' ~ other[1]
+                ~ ', since ' ~ other[2] ~ ' UTC. Wait until it is done, then run this again.') }}
+        {%- endif -%}
+        {%- do run_query(
+            'update ' ~ builds ~ ' set finished_at = ' ~ utc_now()
+            ~ ", outcome = 'abandoned' where finished_at is null") -%}
+        {%- do run_query(
+            'insert into ' ~ builds ~ ' (invocation_id, started_at, db_user) select '
+            ~ "'" ~ invocation_id ~ "', " ~ utc_now() ~ ', current_user') -%}
+        {%- do adapter.commit() -%}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro is_writing_command() -%}
+    {{ return(flags.WHICH in ['build', 'run', 'retry', 'seed', 'snapshot']) }}
+{%- endmacro %}

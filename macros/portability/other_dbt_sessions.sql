@@ -1,0 +1,26 @@
+{#- A query that counts the other sessions that dbt, or this user, has open in this database.
+    A build that died has none. -#}
+{% macro other_dbt_sessions() -%}
+    {{ return(adapter.dispatch('other_dbt_sessions')()) }}
+{%- endmacro %}
+
+{#- A session that was just closed is listed for some milliseconds: wait, and look again. -#}
+{% macro postgres__other_dbt_sessions() -%}
+    select count(*)
+    from (select pg_sleep(0.5)) as pause
+    cross join lateral pg_stat_get_activity(null) as session
+    where
+        session.datid = (select oid from pg_database where datname = current_database())
+        and session.application_name = '{{ target.application_name or "dbt" }}'
+        and session.pid <> pg_backend_pid()
+{%- endmacro %}
+
+{% macro redshift__other_dbt_sessions() -%}
+    select count(*)
+    from sys_session_history
+    where
+        end_time is null
+        and database_name = current_database()
+        and user_id = current_user_id
+        and session_id <> pg_backend_pid()
+{%- endmacro %}

@@ -1,0 +1,25 @@
+-- One row per raw row of every applied batch, parsed once; rows of a superseded batch stay, with
+-- _is_live false, so that what they once touched can be found. Replaced batch by batch.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='append_new_columns',
+        pre_hook=[
+            "{{ claim_events(source_tables=['research_db.measurements']) }}",
+            "{{ delete_affected('_batch_id', 'select batch_id as _batch_id from (' ~ claimed_batches() ~ ') as b') }}",
+        ],
+        post_hook="{{ analyze_table(this) }}",
+        indexes=[
+            {'columns': ['_batch_id']},
+            {'columns': ['measurement_key']},
+            {'columns': ['experiment_id', 'measured_at']},
+            {'columns': ['location_id', 'measured_at']},
+        ],
+        dist='measurement_key',
+        sort=['_batch_id', 'measurement_key'],
+    )
+}}
+
+select * from {{ ref('int_measurements__validated') }}
+where _batch_id in ({{ claimed_batches() }})

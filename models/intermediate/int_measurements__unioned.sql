@@ -1,0 +1,27 @@
+-- One row per raw row of every measurement source. A new source is one more select, and one more
+-- name in the source_tables of int_measurements__normalized.
+with research_db as (
+
+    select * from {{ ref('stg_research_db__measurements') }}
+
+),
+
+superseded as (
+
+    select batch_id from {{ source('ledger', 'events') }} where event = 'superseded'
+
+),
+
+unioned as (
+
+    select
+        'research_db' as source_system,
+        research_db.*
+    from research_db
+
+)
+
+select
+    unioned.*,
+    unioned._batch_id not in (select superseded.batch_id from superseded) as _is_live
+from unioned

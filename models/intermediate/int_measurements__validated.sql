@@ -1,0 +1,151 @@
+-- One row per raw row: keys, values in canonical units, and why it is not fit to be a fact. All
+-- the rules of a measurement are here; int_measurements__normalized stores the result.
+{%- set source_columns = [
+    'measurement_id', 'experiment_id', 'location_id', 'source_measured_at', 'source_updated_at',
+    'source_temperature', 'source_temperature_unit', 'source_humidity', 'source_humidity_unit',
+    'source_pressure', 'source_pressure_unit',
+] %}
+with unioned as (
+
+    select * from {{ ref('int_measurements__unioned') }}
+
+),
+
+units as (
+
+    select * from {{ ref('units') }}
+
+),
+
+valid_ranges as (
+
+    select * from {{ ref('valid_ranges') }}
+
+),
+
+date_range as (
+
+    select * from {{ ref('date_range') }}
+
+),
+
+-- Whole-row text: tells versions of a measurement apart, and names a row that has no id.
+described as (
+
+    select
+        unioned.*,
+        {% for column in source_columns -%}
+        coalesce({{ column }}, '')
+        {%- if not loop.last %} || '|' || {% endif %}
+        {%- endfor %} as row_text
+    from unioned
+
+),
+
+-- (value + offset) * numerator / denominator, rounded half away from zero to four decimals.
+converted as (
+
+    select
+        described.*,
+        {% for quantity in quantities() -%}
+        {{ quantity }}_units.unit is not null as {{ quantity }}_unit_is_known,
+        round(
+            cast(
+                (described.{{ quantity }} + {{ quantity }}_units.offset_before) * {{ quantity }}_units.numerator
+                as decimal(28, 8)
+            ) / cast({{ quantity }}_units.denominator as decimal(9, 0)),
+            4
+        ) as canonical_{{ quantity }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from described
+    {%- for quantity in quantities() %}
+    left join units as {{ quantity }}_units
+        on
+            {{ quantity }}_units.quantity = '{{ quantity }}'
+            and described.source_{{ quantity }}_unit = {{ quantity }}_units.unit
+    {%- endfor %}
+
+),
+
+checked as (
+
+    select
+        converted.*,
+        case when measurement_id is null then ',missing_measurement_id' else '' end
+        || case when experiment_id is null then ',missing_experiment_id' else '' end
+        || case
+            when source_measured_at is null then ',missing_measured_at'
+            when measured_at is null then ',invalid_measured_at'
+            when measured_at < date_range.first_date or measured_at >= date_range.last_date + 1
+                then ',measured_at_out_of_range'
+            else ''
+        end
+        || case
+            when source_updated_at is null then ',missing_updated_at'
+            when updated_at is null then ',invalid_updated_at'
+            else ''
+        end
+        {%- for quantity in quantities() %}
+        || case
+            when source_{{ quantity }} is null then ''
+            when {{ quantity }} is null then ',invalid_{{ quantity }}'
+            when not {{ quantity }}_unit_is_known then ',unknown_{{ quantity }}_unit'
+            when canonical_{{ quantity }} not between {{ quantity }}_range.minimum and {{ quantity }}_range.maximum
+                then ',{{ quantity }}_out_of_range'
+            else ''
+        end
+        {%- endfor %}
+        || case
+            when coalesce(source_temperature, source_pressure, source_humidity) is null then ',no_quantity'
+            else ''
+        end as reasons
+    from converted
+    cross join date_range
+    {%- for quantity in quantities() %}
+    inner join valid_ranges as {{ quantity }}_range on {{ quantity }}_range.quantity = '{{ quantity }}'
+    {%- endfor %}
+
+),
+
+final as (
+
+    select
+        ---------- keys
+        {{ hash_key("source_system || '|' || coalesce('id:' || measurement_id, 'row:' || row_text)") }}
+            as measurement_key,
+        {{ hash_key('row_text') }} as row_hash,
+        source_system,
+        measurement_id,
+        experiment_id,
+        location_id,
+
+        ---------- timestamps, UTC
+        measured_at,
+        cast(measured_at as date) as measured_date,
+        updated_at,
+
+        ---------- in canonical units: degC, hPa, %; null where it cannot be stored
+        {% for quantity in quantities() -%}
+        case
+            when abs(canonical_{{ quantity }}) < 1000000 then cast(canonical_{{ quantity }} as decimal(10, 4))
+        end as {{ quantity }},
+        {% endfor %}
+        ---------- as the source wrote it
+        source_measured_at,
+        source_updated_at,
+        {% for quantity in quantities() -%}
+        source_{{ quantity }},
+        source_{{ quantity }}_unit,
+        {% endfor %}
+        ---------- machine-readable codes with commas between; null: fit to be a fact
+        nullif(substring(reasons, 2), '') as quarantine_reasons,
+
+        ---------- load
+        _is_live,
+        _batch_id,
+        _loaded_at
+    from checked
+
+)
+
+select * from final

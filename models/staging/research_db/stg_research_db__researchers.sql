@@ -1,0 +1,25 @@
+with source as (
+
+    select * from {{ source('research_db', 'researchers') }}
+
+),
+
+renamed as (
+
+    select
+        ---------- ids
+        {{ text_or_null('researcher_id') }} as researcher_id,
+
+        ---------- text
+        {{ text_or_null('researcher_name') }} as researcher_name,
+        {{ text_or_null('email') }} as email,
+        {{ text_or_null('department') }} as department,
+
+        ---------- load
+        _batch_id,
+        _loaded_at
+    from source
+
+)
+
+select * from renamed
