@@ -136,4 +136,5 @@ def trace_batch(db: Database, batch_id: int) -> BatchTrace:
         "order by bucket, object_key, generation",
         (batch_id,),
     )
-    return BatchTrace(batch_id, *found[0], tuple(TracedFile(*row) for row in files))
+    traced = tuple(TracedFile(*row) for row in files)
+    return BatchTrace(batch_id, *(*found[0], traced))

@@ -20,7 +20,7 @@ from botocore.exceptions import (
     ConnectionError as BotoConnectionError,
 )
 
-from loaders.errors import Transient, UsageError, WarehouseError
+from loaders.errors import Transient, UsageError
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -138,9 +138,8 @@ def _translated(place: str) -> Iterator[None]:
         IncompleteReadError,
         ReadTimeoutError,
         ResponseStreamingError,
+        OSError,
     ) as error:
         raise Transient(f"{place}: the connection to S3 failed ({type(error).__name__})") from error
     except BotoCoreError as error:
         raise UsageError(f"{place}: {error}") from error
-    except OSError as error:
-        raise WarehouseError(f"{place}: {error}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from itertools import chain
 from typing import Any, Literal, cast
 
 import psycopg
@@ -241,7 +240,7 @@ class PostgresWarehouse(Warehouse):
         except CsvRefused as refused:
             records = scanner.records if scanner else 0
             fault = refused.fault
-            return _refused(file, records, fault.reason, str(refused), (_rejected(fault),))
+            return _refused(file, records, fault.reason.value, str(refused), (_rejected(fault),))
         except _MiscountError as error:
             return _refused(file, scanner.records if scanner else 0, "miscounted", str(error))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
@@ -253,21 +252,29 @@ class PostgresWarehouse(Warehouse):
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:
         """See Warehouse."""
-        with _translated(), self._connection.transaction():
-            self._connection.execute("set transaction read only")
-            cursor = self._connection.cursor()
-            # stream() uses the extended protocol, which takes a single statement.
-            streamed = cursor.stream(sql.encode(), size=ROWS_PER_FETCH)
-            with closing(cast(Generator[tuple[Any, ...]], streamed)) as stream:
-                try:
-                    first = next(stream, None)
-                except psycopg.OperationalError:
-                    raise
-                except psycopg.Error as error:
-                    raise UsageError(f"the query failed: {str(error).strip()}") from None
-                columns = tuple(column.name for column in cursor.description or ())
-                rows = stream if first is None else chain([first], stream)
-                yield QueryResult(columns, rows)
+        with _translated():
+            try:
+                with self._connection.transaction():
+                    self._connection.execute("set transaction read only")
+                    columns = self._described(sql)
+                    stream = self._connection.cursor().stream(sql.encode(), size=ROWS_PER_FETCH)
+                    with closing(cast(Generator[tuple[Any, ...]], stream)) as rows:
+                        yield QueryResult(columns, rows)
+            except psycopg.OperationalError:
+                raise
+            except psycopg.Error as error:
+                raise UsageError(f"the query failed: {str(error).strip()}") from None
+
+    def _described(self, sql: str) -> tuple[str, ...]:
+        """Return the columns of a statement without running it; refuse several statements."""
+        server = self._connection.pgconn
+        encoding = self._connection.info.encoding
+        for answer in (server.prepare(b"", sql.encode(encoding)), server.describe_prepared(b"")):
+            if answer.status != psycopg.pq.ExecStatus.COMMAND_OK:
+                raise errors.error_from_result(answer, encoding)
+        if not answer.nfields:
+            raise UsageError("the statement returns no rows: `query` is for one that reads")
+        return tuple((answer.fname(nr) or b"").decode(encoding) for nr in range(answer.nfields))
 
     def close(self) -> None:
         """See Warehouse."""
@@ -306,7 +313,7 @@ def _rejected(fault: Fault) -> RejectedRecord:
         fault.record_number,
         fault.line_number,
         fault.byte_offset,
-        fault.reason,
+        fault.reason.value,
         fault.detail,
         fault.raw,
     )

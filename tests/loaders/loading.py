@@ -12,6 +12,7 @@ from loaders.contracts import Contract, load_contracts
 from loaders.identifiers import Schemas
 from loaders.load_run import LoadResult, load
 from loaders.retry import Backoff
+from loaders.staging.batches import BatchLimits
 from loaders.staging.objects import Staging
 from loaders.warehouse.postgres import PostgresWarehouse
 from loaders.warehouse.setup import setup
@@ -75,10 +76,11 @@ def contract_of(
 class Lab:
     """One warehouse and one bucket, and short ways to use them."""
 
-    connection: dict[str, Any]
+    connection: dict[str, Any] = field(repr=False)
     client: Any
     bucket: str
     schemas: Schemas = field(default_factory=Schemas)
+    limits: BatchLimits = PostgresWarehouse.limits
 
     @property
     def staging(self) -> Staging:
@@ -87,7 +89,9 @@ class Lab:
 
     def connect(self) -> PostgresWarehouse:
         """Open a connection; who calls it closes it."""
-        return PostgresWarehouse(self.connection, self.schemas)
+        warehouse = PostgresWarehouse(self.connection, self.schemas)
+        warehouse.limits = self.limits
+        return warehouse
 
     def setup(self, *contracts: Contract) -> list[str]:
         """Set up the ledger and the raw tables."""
