@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
+from loading import Lab
 
 from loaders.embedded.object_store import ObjectStore
 from loaders.embedded.postgres import EmbeddedPostgres
@@ -82,3 +83,10 @@ def bucket(object_store: ObjectStore) -> Iterator[tuple[str, S3Client]]:
         for item in page.get("Contents", []):
             client.delete_object(Bucket=name, Key=item["Key"])
     client.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def lab(database: Parameters, bucket: tuple[str, S3Client]) -> Lab:
+    """Give a fresh database and a fresh bucket for the loader."""
+    name, client = bucket
+    return Lab(database, client, name)

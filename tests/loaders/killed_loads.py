@@ -13,10 +13,10 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import boto3
 from loading import Lab
 
 from loaders.contracts import load_contracts
+from loaders.embedded.object_store import connect
 from loaders.identifiers import Schemas
 from loaders.staging.batches import BatchLimits
 from loaders.warehouse.base import Progress
@@ -44,7 +44,7 @@ def main() -> None:
         number += 1
         child = os.fork()
         if child == 0:
-            client = boto3.client("s3", **settings["s3"])
+            client = connect(settings["s3_url"])
             schemas, limits = Schemas(f"k{number}"), BatchLimits(*settings["limits"])
             lab = Lab(settings["connection"], client, settings["bucket"], schemas, limits)
             lab.setup(*contracts)

@@ -77,12 +77,7 @@ def test_a_load_killed_at_any_step_is_finished_by_the_next(
         "connection": lab.connection,
         "bucket": lab.bucket,
         "limits": [lab.limits.files, lab.limits.bytes],
-        "s3": {
-            "endpoint_url": lab.client.meta.endpoint_url,
-            "region_name": "us-east-1",
-            "aws_access_key_id": "test",
-            "aws_secret_access_key": "test",
-        },
+        "s3_url": lab.client.meta.endpoint_url,
     }
     deaths = subprocess.run(
         [sys.executable, Path(__file__).with_name("killed_loads.py")],
