@@ -8,8 +8,7 @@
     {%- if execute -%}
         {%- do begin_claim() -%}
         {%- if not is_incremental() -%}
-            {%- do run_query(
-                'delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ this.identifier ~ "'") -%}
+            {%- do execute_in_transaction('delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ this.identifier ~ "'") -%}
         {%- endif -%}
         {%- set upstream -%}
             {%- if follows -%}
@@ -26,11 +25,11 @@
 
 {#- Locks the model and makes sure that this build was not taken over. -#}
 {% macro begin_claim() -%}
-    {%- do run_query(lock_model(this.identifier)) -%}
-    {%- set held = run_query(
+    {%- do execute_in_transaction(lock_model(this.identifier)) -%}
+    {%- set held = query_in_transaction(
         'select count(*) from ' ~ source('ledger', 'builds') ~ " where invocation_id = '" ~ invocation_id
         ~ "' and finished_at is null") -%}
-    {%- if held.rows[0][0] != 1 -%}
+    {%- if held[0][0] != 1 -%}
         {{ exceptions.raise_compiler_error(
             'This build (' ~ invocation_id ~ ') was taken over by another one: run it again.') }}
     {%- endif -%}

@@ -44,8 +44,7 @@
 {% macro remember_versions(dimension, natural_key, dimension_key) -%}
     {%- if execute -%}
         {%- set versions = source('ledger', 'applied_versions') -%}
-        {%- do run_query(
-            'delete from ' ~ versions ~ " where model = '" ~ this.identifier ~ "' and dimension = '"
+        {%- do execute_in_transaction('delete from ' ~ versions ~ " where model = '" ~ this.identifier ~ "' and dimension = '"
             ~ dimension.identifier ~ "'") -%}
         insert into {{ versions }} (model, dimension, natural_key, dimension_key, valid_from, valid_to)
         select

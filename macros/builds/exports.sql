@@ -89,7 +89,7 @@
 {#- run-operation: `warehouse run` asks which snapshots have work; one line of JSON. -#}
 {% macro list_waiting_exports() -%}
     {%- if execute -%}
-        {%- for row in run_query(waiting_exports()).rows -%}
+        {%- for row in query_in_transaction(waiting_exports()) -%}
             {%- do log('waiting_exports ' ~ tojson({'snapshot': row[0], 'waiting': row[1] | int, 'needs_reset': row[2] | int}), info=true) -%}
         {%- endfor -%}
     {%- endif -%}
@@ -102,9 +102,9 @@
             'No snapshot ' ~ name ~ '; there are: ' ~ snapshot_sources().keys() | join(', ')) }}
     {%- endif -%}
     {%- if execute -%}
-        {%- do run_query(lock_model(name)) -%}
-        {%- do run_query('delete from ' ~ ref(name)) -%}
-        {%- do run_query('delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ name ~ "'") -%}
+        {%- do execute_in_transaction(lock_model(name)) -%}
+        {%- do execute_in_transaction('delete from ' ~ ref(name)) -%}
+        {%- do execute_in_transaction('delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ name ~ "'") -%}
         {%- do adapter.commit() -%}
     {%- endif -%}
 {%- endmacro %}

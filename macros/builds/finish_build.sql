@@ -2,12 +2,11 @@
 {% macro finish_build() -%}
     {%- if execute and is_writing_command() -%}
         {%- set failed = results | selectattr('status', 'in', ['error', 'fail', 'runtime error']) | list -%}
-        {%- do run_query(
-            'update ' ~ source('ledger', 'builds') ~ ' set finished_at = ' ~ utc_now()
+        {%- do execute_in_transaction('update ' ~ source('ledger', 'builds') ~ ' set finished_at = ' ~ utc_now()
             ~ ", outcome = '" ~ ('failed' if failed else 'success') ~ "' where invocation_id = '"
             ~ invocation_id ~ "'") -%}
         {%- do adapter.commit() -%}
-        {%- for row in run_query(waiting_exports()).rows -%}
+        {%- for row in query_in_transaction(waiting_exports()) -%}
             {%- do exceptions.warn(
                 row[1] ~ ' export(s) wait for ' ~ row[0] ~ ': run `warehouse run`, which replays them in order.') -%}
         {%- endfor -%}

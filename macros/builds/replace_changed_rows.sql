@@ -4,27 +4,25 @@
 
 {% macro delete_rows_unlike(view, key) -%}
     {%- if execute and is_incremental() -%}
-        {%- set columns = adapter.get_columns_in_relation(this) | map(attribute='name') | join(', ') -%}
         delete from {{ this }}
         where
             {{ key }} in (
                 select unlike.{{ key }}
                 from (
-                    select {{ columns }} from {{ this }}
+                    select {{ contract_columns() }} from {{ this }}
                     except
-                    select {{ columns }} from {{ view }}
+                    select {{ contract_columns() }} from {{ view }}
                 ) as unlike
             )
     {%- endif -%}
 {%- endmacro %}
 
 {% macro rows_not_in_this(view) -%}
-    {%- set columns -%}
-        {%- for column in model.columns %}{{ column }}{% if not loop.last %}, {% endif %}{% endfor -%}
-    {%- endset -%}
-    select {{ columns }} from {{ view }}
-    {%- if is_incremental() %}
-    except
-    select {{ columns }} from {{ this }}
-    {%- endif %}
+select {{ contract_columns() }}
+from {{ view }}
+{%- if is_incremental() %}
+except
+select {{ contract_columns() }}
+from {{ this }}
+{%- endif %}
 {%- endmacro %}

@@ -8,20 +8,18 @@
                 'There is no ledger in schema ' ~ builds.schema ~ ': run `warehouse setup --target '
                 ~ target.name ~ '` first.') }}
         {%- endif -%}
-        {%- do run_query(lock_model('builds')) -%}
-        {%- set unfinished = run_query(
+        {%- do execute_in_transaction(lock_model('builds')) -%}
+        {%- set unfinished = query_in_transaction(
             'select invocation_id, db_user, started_at from ' ~ builds ~ ' where finished_at is null') -%}
-        {%- if unfinished.rows and run_query(other_dbt_sessions()).rows[0][0] > 0 -%}
-            {%- set other = unfinished.rows[0] -%}
+        {%- if unfinished and query_in_transaction(other_dbt_sessions())[0][0] > 0 -%}
+            {%- set other = unfinished[0] -%}
             {{ exceptions.raise_compiler_error(
                 'Another build holds this target: invocation ' ~ other[0] ~ ' of user ' ~ other[1]
                 ~ ', since ' ~ other[2] ~ ' UTC. Wait until it is done, then run this again.') }}
         {%- endif -%}
-        {%- do run_query(
-            'update ' ~ builds ~ ' set finished_at = ' ~ utc_now()
+        {%- do execute_in_transaction('update ' ~ builds ~ ' set finished_at = ' ~ utc_now()
             ~ ", outcome = 'abandoned' where finished_at is null") -%}
-        {%- do run_query(
-            'insert into ' ~ builds ~ ' (invocation_id, started_at, db_user) select '
+        {%- do execute_in_transaction('insert into ' ~ builds ~ ' (invocation_id, started_at, db_user) select '
             ~ "'" ~ invocation_id ~ "', " ~ utc_now() ~ ', current_user') -%}
         {%- do adapter.commit() -%}
     {%- endif -%}

@@ -1,22 +1,32 @@
-{#- A text as decimal(18, 8), or null where it is not a plain decimal: an optional sign, at most
-    nine digits before the point, a digit before or after it. No exponent, no blank, no NaN.
-    The engines' own casts take more (1e5, 0x1F, infinity), and not the same on both. -#}
+{#- A text as decimal(18, 8), or null where it is not a decimal number below 10^9: an optional sign,
+    digits with or without a point, an optional exponent (R writes 1000 as 1e3). No blank, no NaN.
+    The engines' own casts take more (0x1F, infinity, 1_000), and not the same on both. -#}
 {% macro safe_decimal(text) -%}
     {{ return(adapter.dispatch('safe_decimal')(text)) }}
 {%- endmacro %}
 
-{% macro plain_decimal_pattern() -%}
-    '^[+-]?([0-9]{1,9}([.][0-9]*)?|[.][0-9]+)$'
+{% macro decimal_pattern() -%}
+    '^[+-]?([0-9]{1,9}([.][0-9]*)?|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$'
 {%- endmacro %}
 
 {% macro postgres__safe_decimal(text) -%}
     case
-        when {{ text }} ~ {{ plain_decimal_pattern() }} then cast({{ text }} as decimal(18, 8))
+        when {{ text }} ~ {{ decimal_pattern() }}
+            then case
+                when abs(cast({{ text }} as numeric)) < 999999999 then cast({{ text }} as decimal(18, 8))
+            end
     end
 {%- endmacro %}
 
+{#- Redshift casts a text with an exponent to a double, not to a decimal. -#}
 {% macro redshift__safe_decimal(text) -%}
     case
-        when {{ text }} ~ {{ plain_decimal_pattern() }} then try_cast({{ text }} as decimal(18, 8))
+        when {{ text }} ~ {{ decimal_pattern() }}
+            then case
+                when {{ text }} not like '%e%' and {{ text }} not like '%E%'
+                    then try_cast({{ text }} as decimal(18, 8))
+                when abs(try_cast({{ text }} as double precision)) < 999999999
+                    then cast(try_cast({{ text }} as double precision) as decimal(18, 8))
+            end
     end
 {%- endmacro %}

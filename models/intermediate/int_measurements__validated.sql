@@ -47,6 +47,8 @@ converted as (
 
     select
         described.*,
+        described.measured_at >= date_range.first_date and described.measured_at < date_range.last_date + 1
+            as measured_in_range,
         {% for quantity in quantities() -%}
         {{ quantity }}_units.unit is not null as {{ quantity }}_unit_is_known,
         round(
@@ -58,6 +60,7 @@ converted as (
         ) as canonical_{{ quantity }}{{ ',' if not loop.last }}
         {% endfor %}
     from described
+    cross join date_range
     {%- for quantity in quantities() %}
     left join units as {{ quantity }}_units
         on
@@ -76,8 +79,7 @@ checked as (
         || case
             when source_measured_at is null then ',missing_measured_at'
             when measured_at is null then ',invalid_measured_at'
-            when measured_at < date_range.first_date or measured_at >= date_range.last_date + 1
-                then ',measured_at_out_of_range'
+            when not measured_in_range then ',measured_at_out_of_range'
             else ''
         end
         || case
@@ -100,7 +102,6 @@ checked as (
             else ''
         end as reasons
     from converted
-    cross join date_range
     {%- for quantity in quantities() %}
     inner join valid_ranges as {{ quantity }}_range on {{ quantity }}_range.quantity = '{{ quantity }}'
     {%- endfor %}
@@ -120,8 +121,8 @@ final as (
         location_id,
 
         ---------- timestamps, UTC
-        measured_at,
-        cast(measured_at as date) as measured_date,
+        case when measured_in_range then measured_at end as measured_at,
+        cast(case when measured_in_range then measured_at end as date) as measured_date,
         updated_at,
 
         ---------- in canonical units: degC, hPa, %; null where it cannot be stored

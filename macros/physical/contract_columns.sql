@@ -1,0 +1,7 @@
+{#- The select list of a model with a contract: each column cast to the type that its yml states,
+    in that order. The yml is the one place where a mart's types stand. -#}
+{% macro contract_columns() -%}
+    {%- for column in model.columns.values() %}
+    cast({{ column.name }} as {{ column.data_type }}) as {{ column.name }}{{ ',' if not loop.last }}
+    {%- endfor %}
+{%- endmacro %}

@@ -1,0 +1,10 @@
+{{
+    config(
+        pre_hook="{{ delete_rows_unlike(ref('int_dates__calendar'), key='date_key') }}",
+        post_hook="{{ analyze_table(this) }}",
+        dist='all',
+        sort='date_key',
+    )
+}}
+
+{{ rows_not_in_this(ref('int_dates__calendar')) }}
