@@ -1,0 +1,76 @@
+"""The servers of target `local`, and the `profiles.yml` by which dbt finds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from loaders.embedded.background import write_private
+from loaders.embedded.object_store import ObjectStore
+from loaders.embedded.postgres import EmbeddedPostgres
+from loaders.errors import UsageError
+
+STATE = ".warehouse"
+BUCKET = "research-staging"
+PROFILE = "research_warehouse"
+MARK = "# Written by `warehouse up`, which overwrites it. Take another directory for your own."
+
+
+@dataclass(frozen=True)
+class LocalServers:
+    """The embedded PostgreSQL and object store of one checkout; their state is in `.warehouse/`."""
+
+    project_dir: Path
+
+    @property
+    def postgres(self) -> EmbeddedPostgres:
+        """The PostgreSQL server."""
+        return EmbeddedPostgres(self.project_dir / STATE / "postgres")
+
+    @property
+    def object_store(self) -> ObjectStore:
+        """The S3 emulator."""
+        return ObjectStore(self.project_dir / STATE / "s3")
+
+    @property
+    def running(self) -> bool:
+        """Whether both servers run."""
+        return self.postgres.running and self.object_store.running
+
+    def up(self) -> None:
+        """Start what does not run, make the staging bucket, and write `profiles.yml`.
+
+        Raises UsageError before anything is started if there is a `profiles.yml` that this did
+        not write.
+        """
+        profiles = self.project_dir / "profiles.yml"
+        if profiles.exists() and not profiles.read_text(encoding="utf-8").startswith(MARK):
+            raise UsageError(
+                f"{profiles} was not written by `warehouse up`, which would overwrite it. Move it "
+                "to a directory of its own and set DBT_PROFILES_DIR to that when you want it."
+            )
+        postgres = self.postgres
+        postgres.start()
+        self.object_store.start()
+        self.object_store.client().create_bucket(Bucket=BUCKET)
+        write_private(profiles, self._profiles(postgres))
+
+    def down(self) -> None:
+        """Stop both servers; data and objects stay."""
+        self.object_store.stop()
+        self.postgres.stop()
+
+    def _profiles(self, postgres: EmbeddedPostgres) -> str:
+        """Fill the target `local` of profiles.example.yml with the server's own values."""
+        example = self.project_dir / "profiles.example.yml"
+        content = yaml.safe_load(example.read_text(encoding="utf-8"))
+        content[PROFILE]["outputs"]["local"] |= {
+            "host": postgres.host,
+            "port": postgres.port,
+            "user": postgres.superuser,
+            "password": postgres.password,
+            "dbname": postgres.database,
+        }
+        return f"{MARK}\n{yaml.safe_dump(content, sort_keys=False)}"
