@@ -1,0 +1,3 @@
+"""What all tests share: plugins with the fixtures of each area."""
+
+pytest_plugins = ["tests.standin.fixtures"]

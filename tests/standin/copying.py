@@ -1,0 +1,7 @@
+"""copying"""
+
+from tests.standin.errors import refuse
+
+
+async def plan_copy(tokens, session):
+    raise refuse("COPY")
