@@ -88,6 +88,8 @@ def _joined(nodes: Iterable[Any], where: str) -> Any:
     if len(values) != 1:
         return "".join(map(str, values))
     (value,) = values
+    if isinstance(value, StrictUndefined):
+        str(value)  # raises, with the name
     if not isinstance(value, _Native):
         return value
     try:

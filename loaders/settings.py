@@ -258,7 +258,7 @@ def _redshift_connection(output: _Output) -> dict[str, Any]:
         "database": output.text("dbname", "database"),
         "is_serverless": serverless,
         "tcp_keepalive": True,
-        **REDSHIFT_SSL[output.one_of("sslmode", REDSHIFT_SSL, "verify-full")],
+        **REDSHIFT_SSL[output.one_of("sslmode", REDSHIFT_SSL, "prefer")],
         **output.given(region="region", timeout="connect_timeout"),
     }
     method = output.one_of("method", ("database", "iam", "iam_role"), "database")
