@@ -39,6 +39,20 @@ class LocalServers:
         """Whether both servers run."""
         return self.postgres.running and self.object_store.running
 
+    @property
+    def psql(self) -> str:
+        """The command line that opens the marts in psql; the password is in a file of its own."""
+        server = self.postgres
+        return (
+            f"PGOPTIONS='-c search_path=research_warehouse' psql 'host={server.host} "
+            f"port={server.port} user={server.superuser} dbname={server.database} "
+            f"passfile={self._password_file}'"
+        )
+
+    @property
+    def _password_file(self) -> Path:
+        return self.project_dir / STATE / "pgpass"
+
     def up(self) -> None:
         """Start what does not run, make the staging bucket, and write `profiles.yml`.
 
@@ -56,6 +70,7 @@ class LocalServers:
         self.object_store.start()
         self.object_store.client().create_bucket(Bucket=BUCKET)
         write_private(profiles, self._profiles(postgres))
+        write_private(self._password_file, f"*:*:*:{postgres.superuser}:{postgres.password}\n")
 
     def down(self) -> None:
         """Stop both servers; data and objects stay."""

@@ -178,7 +178,7 @@ class EmbeddedPostgres:
                 f"{state.cluster}. Move it back, or remove it to begin anew."
             )
         data = self._data(state)
-        if account.uid is not None and data.exists():
+        if account.uid is not None and data.exists() and data.stat().st_uid != 0:
             account = Account.of(pwd.getpwuid(data.stat().st_uid))  # whoever began it
         if state.cluster is not None:
             data.parent.mkdir(mode=0o711, exist_ok=True)
@@ -193,7 +193,8 @@ class EmbeddedPostgres:
         write_private(self._state_file, json.dumps(asdict(state)))
         binaries = self._binaries(account)
         if not data.exists():
-            _initialise(binaries, data, state.password, self.superuser, account, lock)
+            sync = self._settings["fsync"] != "off"
+            _initialise(binaries, data, state.password, self.superuser, account, lock, sync=sync)
         # PostgreSQL takes a dead server's process number for alive if another process has it
         # now. Ours is gone, or the lock were not ours; a file with any other number stays.
         pid_file = data / "postmaster.pid"
@@ -344,6 +345,8 @@ def _initialise(
     superuser: str,
     account: Account,
     lock: int,
+    *,
+    sync: bool,
 ) -> None:
     """Make the data directory beside `data` and rename it: a killed initdb leaves no half one."""
     partial = data.with_name("initialising")
@@ -361,6 +364,7 @@ def _initialise(
         *("--username", superuser, "--pwfile", str(password_file)),
         *("--auth", "scram-sha-256", "--encoding", "UTF8"),
         *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
+        *(() if sync else ("--no-sync",)),
     ]
     result = subprocess.run(
         command,
