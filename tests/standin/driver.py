@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from redshift_connector.error import ProgrammingError
 from redshift_connector.core import Connection
+from redshift_connector.error import ProgrammingError
 
 
 def execute(connection: Connection, *statements: str) -> None:

@@ -53,6 +53,7 @@ class Settings:
     """What a test decides: where S3 is, and which IAM roles the cluster may assume."""
 
     s3_endpoint: str | None = None  # None: as boto3 finds it, AWS_ENDPOINT_URL_S3 included
+    region: str = "us-east-1"
     roles: frozenset[str] = frozenset({"arn:aws:iam::123456789012:role/standin"})
     default_role: str | None = "arn:aws:iam::123456789012:role/standin"
 

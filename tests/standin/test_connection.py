@@ -7,8 +7,8 @@ import decimal
 import threading
 
 import pytest
-from redshift_connector.error import InterfaceError
 from redshift_connector.core import Connection
+from redshift_connector.error import InterfaceError
 
 from tests.standin.driver import failure, rows
 from tests.standin.faults import Faults

@@ -11,6 +11,7 @@ create table pg_standin.load (
     status text, start_time timestamp, end_time timestamp, data_source text, file_format text,
     loaded_rows bigint, loaded_bytes bigint, file_count integer, error_count integer
 );
+create table pg_standin.load_file (query_id bigint, file_name text, lines bigint);
 grant all on all tables in schema pg_standin to public;
 
 create view pg_catalog.stl_load_errors as
@@ -35,4 +36,8 @@ select user_id, query_id, 0::bigint as transaction_id, session_id, database_name
     0::bigint as source_file_bytes, file_count as file_count_scanned, 0::bigint as file_bytes_scanned,
     error_count
 from pg_standin.load;
+create view pg_catalog.stl_load_commits as
+select query_id as query, 0 as slice, file_name::char(256) as filename, lines as lines_scanned,
+    1 as status
+from pg_standin.load_file;
 grant select on all tables in schema pg_catalog to public;
