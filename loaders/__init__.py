@@ -1,1 +1,1 @@
-"""Loaders of the research warehouse: staged S3 exports into raw schemas, each object exactly once."""
+"""Loaders of the research warehouse: staged S3 exports into raw schemas, each object once."""

@@ -79,3 +79,7 @@ class Schemas:
     def raw(self, source: str, table: str) -> TableName:
         """Return the raw table of a source table."""
         return TableName(self.schema(f"raw_{source}"), table)
+
+    def marts(self, table: str) -> TableName:
+        """Return a mart or a summary."""
+        return TableName(self.target, table)

@@ -58,7 +58,8 @@ _TABLES = {
         finished_at timestamp, outcome varchar(32)""",
     "builds": """
         invocation_id varchar(36) not null primary key, started_at timestamp not null,
-        finished_at timestamp, db_user varchar(255), outcome varchar(32)""",
+        finished_at timestamp, db_user varchar(255), outcome varchar(32),
+        fingerprint varchar(64)""",
     "publish_lock": "x integer",
     "build_lock": "x integer",
 }

@@ -86,15 +86,6 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- run-operation: `warehouse run` asks which snapshots have work; one line of JSON. -#}
-{% macro list_waiting_exports() -%}
-    {%- if execute -%}
-        {%- for row in query_in_transaction(waiting_exports()) -%}
-            {%- do log('waiting_exports ' ~ tojson({'snapshot': row[0], 'waiting': row[1] | int, 'needs_reset': row[2] | int}), info=true) -%}
-        {%- endfor -%}
-    {%- endif -%}
-{%- endmacro %}
-
 {#- run-operation: empty a snapshot and forget what it applied, so that its exports replay. -#}
 {% macro reset_snapshot(name) -%}
     {%- if name not in snapshot_sources() -%}

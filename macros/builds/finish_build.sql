@@ -6,7 +6,7 @@
             ~ ", outcome = '" ~ ('failed' if failed else 'success') ~ "' where invocation_id = '"
             ~ invocation_id ~ "'") -%}
         {%- do adapter.commit() -%}
-        {%- for row in query_in_transaction(waiting_exports()) -%}
+        {%- for row in query_in_transaction(waiting_exports()) if flags.WHICH == 'build' -%}
             {%- do exceptions.warn(
                 row[1] ~ ' export(s) wait for ' ~ row[0] ~ ': run `warehouse run`, which replays them in order.') -%}
         {%- endfor -%}

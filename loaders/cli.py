@@ -1,0 +1,288 @@
+"""The command line `warehouse`: what each command takes, calls and prints. No logic of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from loaders import display, reports
+from loaders.errors import WarehouseError
+from loaders.project import Project, find_project
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options that every command takes."""
+
+    target: str | None
+    profiles_dir: Path | None
+    as_json: bool
+
+    def open(self) -> Project:
+        """Return the project that the command is about."""
+        return Project.open(find_project(), self.target, self.profiles_dir)
+
+
+def _common(command: F) -> F:
+    """Add --target, --profiles-dir and --json, and pass them as `Options`."""
+
+    @click.option("--target", help="Target of the dbt profile; its default if not given.")
+    @click.option(
+        "--profiles-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="Directory of profiles.yml; found as dbt finds it if not given.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+    def wrapped(
+        target: str | None, profiles_dir: Path | None, as_json: bool, **arguments: Any
+    ) -> Any:
+        return command(Options(target, profiles_dir, as_json), **arguments)
+
+    wrapped.__name__ = command.__name__
+    wrapped.__doc__ = command.__doc__
+    parameters = getattr(command, "__click_params__", [])
+    wrapped.__click_params__ = parameters + wrapped.__click_params__  # type: ignore[attr-defined]
+    return wrapped  # type: ignore[return-value]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """Load staged exports into the warehouse, build the marts, look at what is there.
+
+    Exit codes: 0 done, 1 data was refused, 2 wrong use or configuration, 3 the warehouse or S3
+    failed after retries, 4 a dbt build or test failed.
+    """
+
+
+@cli.command()
+def demo() -> None:
+    """Run the main job on real data and the embedded servers, and show the result."""
+    from loaders.demo.run import run_demo
+
+    raise SystemExit(run_demo(find_project()))
+
+
+@cli.command()
+def up() -> None:
+    """Start the embedded PostgreSQL and S3, and keep them running."""
+    from loaders.embedded.local import LocalServers
+
+    servers = LocalServers(find_project())
+    servers.up()
+    click.echo(f"PostgreSQL  {servers.postgres.host}:{servers.postgres.port}, user and password")
+    click.echo("            as profiles.yml has them, database warehouse")
+    click.echo(f"S3          {servers.object_store.endpoint_url}")
+    click.echo(f"psql        {servers.psql}")
+
+
+@cli.command()
+def down() -> None:
+    """Stop the embedded servers; what they hold stays."""
+    from loaders.embedded.local import LocalServers
+
+    LocalServers(find_project()).down()
+
+
+@cli.command()
+@_common
+def setup(options: Options) -> None:
+    """Create schemas, ledger and raw tables; add columns that contracts have gained."""
+    from loaders.warehouse.setup import setup as set_up
+
+    project = options.open()
+    with project.warehouse() as warehouse:
+        changes = set_up(warehouse, project.contracts)
+    if options.as_json:
+        display.print_json({"changes": changes}, sys.stdout)
+    else:
+        click.echo("\n".join(f"{change};" for change in changes) or "nothing to change")
+
+
+@cli.command()
+@_common
+def plan(options: Options) -> None:
+    """Show what `load` would do: files, bytes, SQL. Writes nothing."""
+    from loaders.load_run import make_plan
+
+    project = options.open()
+    with project.warehouse() as warehouse:
+        planned = make_plan(project.contracts, warehouse, project.staging)
+        statements = {
+            table.contract.name: warehouse.copy_sql(table.batches[0])
+            for table in planned.tables
+            if table.batches
+        }
+    if options.as_json:
+        display.print_json({"plan": planned, "copy": statements}, sys.stdout)
+    else:
+        reports.print_plan(planned, statements)
+
+
+@cli.command()
+@click.option("--workers", default=2, show_default=True, help="Connections that load at once.")
+@_common
+def load(options: Options, workers: int) -> None:
+    """Load what is new in the staging bucket, each object exactly once."""
+    from loaders.load_run import load as load_all
+
+    project = options.open()
+    with reports.progress(enabled=not options.as_json) as on_progress:
+        result = load_all(
+            project.contracts,
+            project.connect,
+            project.staging,
+            workers=workers,
+            on_progress=on_progress,
+        )
+    if options.as_json:
+        display.print_json(result, sys.stdout)
+    else:
+        reports.print_load(result)
+    raise SystemExit(result.exit_code)
+
+
+@cli.command()
+@_common
+def run(options: Options) -> None:
+    """Load, replay the exports of the dimensions in order, and build: the nightly job."""
+    from loaders.nightly import run as run_all
+
+    project = options.open()
+    with reports.progress(enabled=not options.as_json) as on_progress:
+        result = run_all(
+            project,
+            quiet=options.as_json,
+            on_progress=on_progress,
+            on_loaded=(lambda loaded: None) if options.as_json else reports.print_load,
+        )
+    if options.as_json:
+        display.print_json(result, sys.stdout)
+    elif result.build is None:
+        click.echo("nothing new: the marts are as the last build left them")
+    else:
+        click.echo(f"dbt build: {result.build.summary}")
+    raise SystemExit(result.load.exit_code)
+
+
+@cli.command()
+@_common
+def status(options: Options) -> None:
+    """Show what is loaded, what waits, what was refused, and who is loading or building."""
+    from loaders.history import recent_runs, table_status
+    from loaders.load_run import make_plan
+
+    project = options.open()
+    with project.warehouse() as warehouse:
+        tables = table_status(warehouse)
+        runs = recent_runs(warehouse)
+        planned = make_plan(project.contracts, warehouse, project.staging)
+    if options.as_json:
+        display.print_json({"tables": tables, "runs": runs, "plan": planned}, sys.stdout)
+    else:
+        reports.print_status(tables, runs, planned)
+
+
+@cli.command()
+@click.argument("sql")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@click.option("--limit", type=click.IntRange(min=1), help="Print at most so many rows.")
+@_common
+def query(options: Options, sql: str, as_csv: bool, limit: int | None) -> None:
+    """Run one read-only statement and print its rows. Marts need no schema name."""
+    with options.open().warehouse() as warehouse, warehouse.query(sql) as result:
+        rows: Iterator[tuple[Any, ...]] = islice(result.rows, limit)
+        if as_csv:
+            display.print_csv(result.columns, rows, sys.stdout)
+        elif options.as_json:
+            records = [dict(zip(result.columns, row, strict=True)) for row in rows]
+            display.print_json(records, sys.stdout)
+        else:
+            display.print_table(result.columns, rows)
+
+
+@cli.command()
+@click.option("--table", help="Only this source table, as `source.table`.")
+@click.option("--rows", "show_rows", is_flag=True, help="The refused records with their bytes.")
+@_common
+def rejects(options: Options, table: str | None, show_rows: bool) -> None:
+    """Show the files that were refused and not replaced since, and why."""
+    from loaders.rejects import refused_files, rejected_rows
+
+    with options.open().warehouse() as warehouse:
+        found: list[Any] = (
+            list(rejected_rows(warehouse, table))
+            if show_rows
+            else list(refused_files(warehouse, table))
+        )
+    if options.as_json:
+        display.print_json(found, sys.stdout)
+    else:
+        reports.print_records(found, empty="nothing is refused")
+
+
+@cli.command()
+@click.argument("key")
+@click.option("--table", required=True, help="The source table, as `source.table`.")
+@_common
+def requeue(options: Options, key: str, table: str) -> None:
+    """Have the next load take the object KEY again, whatever became of it."""
+    from loaders.rejects import requeue as requeue_file
+
+    project = options.open()
+    with project.warehouse() as warehouse:
+        generation = requeue_file(warehouse, table, project.settings.bucket, key)
+    if options.as_json:
+        display.print_json({"key": key, "generation": generation}, sys.stdout)
+    else:
+        click.echo(f"the next load takes {key} as generation {generation}")
+
+
+@cli.command()
+@click.argument("measurement_id")
+@_common
+def trace(options: Options, measurement_id: str) -> None:
+    """Show the way of a measurement from the marts back to its batch and objects."""
+    from loaders.trace import trace_measurement
+
+    with options.open().warehouse() as warehouse:
+        traces = trace_measurement(warehouse, measurement_id)
+    if options.as_json:
+        display.print_json(traces, sys.stdout)
+    else:
+        reports.print_traces(traces)
+
+
+@contextmanager
+def _errors_as_exit_codes() -> Iterator[None]:
+    try:
+        yield
+    except WarehouseError as error:
+        click.echo(f"warehouse: {error}", err=True)
+        raise SystemExit(error.exit_code) from None
+    except click.ClickException as error:
+        error.show()
+        raise SystemExit(2) from None
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(
+            "warehouse: interrupted; what was not committed is loaded by the next run", err=True
+        )
+        raise SystemExit(130) from None
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    with _errors_as_exit_codes():
+        cli(standalone_mode=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""How results are shown: tables for a person, JSON and CSV for a program."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    console: Console | None = None,
+) -> None:
+    """Print rows as a table, numbers to the right. Values are text, never markup."""
+    rows = list(rows)
+    console = console or Console()
+    if not console.is_terminal:
+        # A pipe has no width: whatever reads it gets whole values, a row a line.
+        console.width = 10_000
+    table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    for index, column in enumerate(columns):
+        numeric = any(isinstance(row[index], int | float | Decimal) for row in rows)
+        table.add_column(
+            Text(column),
+            justify="right" if numeric else "left",
+            no_wrap=True,
+            overflow="fold" if numeric else "ellipsis",
+        )
+    for row in rows:
+        table.add_row(*(Text(_as_text(value)) for value in row))
+    console.print(table)
+
+
+def print_json(value: object, out: TextIO) -> None:
+    """Print dataclasses and what they hold as one JSON document."""
+    json.dump(value, out, default=_as_json, ensure_ascii=False, indent=2)
+    out.write("\n")
+
+
+def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], out: TextIO) -> None:
+    """Print rows as RFC 4180 CSV with a header; NULL is an empty field."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_as_text(value) for value in row] for row in rows)
+
+
+def human_bytes(size: float) -> str:
+    """Return a size like `12.3 MB` (powers of ten)."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    return str(value)
+
+
+def _as_json(value: object) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, Decimal):
+        # A JSON number where a double holds it exactly as written, else text: no digit is lost.
+        return float(value) if Decimal(repr(float(value))) == value else str(value)
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, set | frozenset | tuple):
+        return list(value)
+    raise TypeError(f"no JSON form for {type(value).__name__}")

@@ -1,0 +1,80 @@
+"""One dbt project and target as the commands use it: contracts, connections, the staging bucket."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from loaders.contracts import Contract, load_contracts
+from loaders.errors import UsageError
+from loaders.settings import Settings, resolve_settings
+from loaders.staging.objects import Staging
+from loaders.warehouse.base import Warehouse
+
+PROJECT_FILE = "dbt_project.yml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A target of the project; nothing is read or connected to before it is asked for."""
+
+    settings: Settings
+
+    @classmethod
+    def open(cls, project_dir: Path, target: str | None, profiles_dir: Path | None) -> Project:
+        """Resolve the target as dbt does. Raises UsageError."""
+        return cls(resolve_settings(project_dir, target, profiles_dir))
+
+    @cached_property
+    def contracts(self) -> tuple[Contract, ...]:
+        """The contracts of all source tables."""
+        return load_contracts(self.settings.project_dir)
+
+    @cached_property
+    def staging(self) -> Staging:
+        """The staging bucket, with credentials as the AWS tools find them."""
+        import boto3  # takes a third of a second, which `query` need not wait for
+        from botocore.config import Config
+
+        environment = self.settings.aws_environment
+        client = boto3.client(
+            "s3",
+            endpoint_url=environment.get("AWS_ENDPOINT_URL_S3"),
+            aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+            aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+            region_name=environment.get("AWS_DEFAULT_REGION"),
+            config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
+        )
+        return Staging(client, self.settings.bucket, self.settings.prefix)
+
+    def connect(self) -> Warehouse:
+        """Open a connection; who calls it closes it."""
+        if self.settings.type != "postgres":
+            raise UsageError(f"target {self.settings.target}: loading works on PostgreSQL only yet")
+        from loaders.warehouse.postgres import PostgresWarehouse
+
+        return PostgresWarehouse(self.settings.connection, self.settings.schemas)
+
+    @contextmanager
+    def warehouse(self) -> Iterator[Warehouse]:
+        """Open a connection for the block."""
+        warehouse = self.connect()
+        try:
+            yield warehouse
+        finally:
+            warehouse.close()
+
+
+def find_project(start: Path | None = None) -> Path:
+    """Return the directory of the dbt project: DBT_PROJECT_DIR, or here or above."""
+    if named := os.environ.get("DBT_PROJECT_DIR"):
+        return Path(named).absolute()
+    here = (start or Path.cwd()).absolute()
+    for directory in (here, *here.parents):
+        if (directory / PROJECT_FILE).is_file():
+            return directory
+    raise UsageError(f"no {PROJECT_FILE} in {here} or above: run this inside the project")

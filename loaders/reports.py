@@ -1,0 +1,167 @@
+"""What the commands print for a person: plans, loads, status, refusals, traces, progress."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
+from rich.progress import Progress as Bars
+
+from loaders.display import human_bytes, print_table
+from loaders.history import RunRecord, TableStatus
+from loaders.load_run import LoadResult, RefusedFile
+from loaders.staging.plan import Plan, WaitingExport
+from loaders.trace import MeasurementTrace
+from loaders.warehouse.base import Progress
+
+
+def print_plan(plan: Plan, statements: Mapping[str, str]) -> None:
+    """Print what a load would do, and the COPY statement for each table with new files."""
+    rows = [
+        (
+            table.contract.name,
+            sum(len(batch.files) for batch in table.batches),
+            human_bytes(sum(batch.bytes for batch in table.batches)),
+            len(table.batches),
+            table.skipped,
+            len(table.refusals) + len(table.standing),
+        )
+        for table in plan.tables
+    ]
+    columns = ("table", "new files", "size", "batches", "loaded before", "refused")
+    print_table(columns, rows, title=f"Plan for s3://{plan.bucket}")
+    for name, statement in statements.items():
+        click.echo(f"{name}: {statement}")
+    _print_waiting([export for table in plan.tables for export in table.waiting])
+
+
+def print_load(result: LoadResult) -> None:
+    """Print what was loaded by table, what was refused and why, and what waits."""
+    if result.files:
+        rows: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        for batch in result.batches:
+            counts = rows[batch.batch.contract.name]
+            for file in batch.files:
+                counts[0] += file.status == "loaded"
+                counts[1] += file.rows_loaded
+                counts[2] += file.rows_read - file.rows_loaded
+                counts[3] += file.status == "refused"
+        columns = ("table", "files", "rows", "rejected rows", "refused files")
+        print_table(columns, [(name, *counts) for name, counts in sorted(rows.items())])
+        size = human_bytes(result.bytes)
+        click.echo(
+            f"loaded {result.files} files, {result.rows} rows, {size} in {result.seconds:.1f} s"
+        )
+    else:
+        click.echo(f"nothing new to load; {result.skipped} files were loaded before")
+    _print_refused(result.refused)
+    _print_waiting(result.waiting)
+    for key in result.moved:
+        click.echo(f"changed while it was read, loaded by the next run: {key}")
+
+
+def _print_refused(refused: Sequence[RefusedFile]) -> None:
+    for file in refused:
+        when = "refused before, still there" if file.standing else "refused"
+        click.echo(f"{when}: s3://{file.bucket}/{file.key}: {file.reason}: {file.detail}", err=True)
+    if refused:
+        click.echo(
+            "replace the objects, delete them, or `warehouse requeue` them; the good files of "
+            "this run are loaded",
+            err=True,
+        )
+
+
+def _print_waiting(waiting: Sequence[WaitingExport]) -> None:
+    for export in waiting:
+        click.echo(f"not complete yet, not loaded: {export.export_key}: {export.missing}")
+
+
+def print_status(tables: Sequence[TableStatus], runs: Sequence[RunRecord], plan: Plan) -> None:
+    """Print each table's state, what waits in the bucket, and the latest runs."""
+    waiting = {
+        table.contract.name: sum(len(batch.files) for batch in table.batches)
+        for table in plan.tables
+    }
+    known = {table.source_table: table for table in tables}
+    rows = [
+        (
+            name,
+            table.files if table else 0,
+            table.rows if table else 0,
+            table.last_loaded_at if table else None,
+            table.newest_export if table else None,
+            waiting.get(name, 0),
+            table.refused_files if table else 0,
+        )
+        for name in sorted(known.keys() | waiting.keys())
+        for table in [known.get(name)]
+    ]
+    columns = ("table", "files", "rows", "last loaded", "newest export", "to load", "refused")
+    print_table(columns, rows, title="Source tables (times in UTC)")
+    print_records(runs, empty="no run yet")
+    _print_waiting([export for table in plan.tables for export in table.waiting])
+
+
+def print_records(records: Sequence[object], *, empty: str) -> None:
+    """Print dataclasses of one kind as a table, or `empty`."""
+    if not records:
+        click.echo(empty)
+        return
+    names = [field.name for field in fields(records[0])]  # type: ignore[arg-type]
+    print_table(names, [[getattr(record, name) for name in names] for record in records])
+
+
+def print_traces(traces: Sequence[MeasurementTrace]) -> None:
+    """Print the way from each mart row to its batch and that batch's objects."""
+    for trace in traces:
+        batch = trace.batch
+        click.echo(f"{trace.mart}: {trace.source_system} {trace.measurement_id}")
+        if trace.quarantine_reasons:
+            click.echo(f"  quarantined: {trace.quarantine_reasons}")
+        click.echo(
+            f"  batch {batch.batch_id} of {batch.source_table}, {batch.rows} rows, "
+            f"loaded {batch.loaded_at} UTC by run {batch.run_id}"
+        )
+        for file in batch.files:
+            click.echo(f"    s3://{file.bucket}/{file.key} (ETag {file.etag}, {file.rows} rows)")
+
+
+@contextmanager
+def progress(*, enabled: bool) -> Iterator[Callable[[Progress], None]]:
+    """Yield the callback for a load: a bar per source table on a terminal, else nothing.
+
+    In a pipe the summary at the end is enough: one line a batch would be noise.
+    """
+    if not enabled or not sys.stderr.isatty():
+        yield lambda report: None
+        return
+    lock = threading.Lock()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+    )
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, TaskID] = {}
+        seen: dict[str, int] = {}
+
+        def show(report: Progress) -> None:
+            if report.key is None:
+                return
+            with lock:
+                if report.source_table not in tasks:
+                    tasks[report.source_table] = bars.add_task(report.source_table, total=None)
+                advance = report.bytes_read - seen.get(report.key, 0)
+                seen[report.key] = report.bytes_read
+                bars.advance(tasks[report.source_table], advance)
+
+        yield show
