@@ -1,0 +1,93 @@
+"""The plain bytes of a staged object: gzip and the declared encoding undone, block by block."""
+
+from __future__ import annotations
+
+import codecs
+import zlib
+from collections.abc import Iterator
+from typing import Protocol
+
+BLOCK_BYTES = 64 * 1024  # larger ones cost page faults: measured, a third slower
+_GZIP = b"\x1f\x8b"
+
+
+class ByteStream(Protocol):
+    """What S3's GET body, a file and `io.BytesIO` have in common."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most `size` bytes, b"" at the end."""
+
+
+class SourceError(Exception):
+    """The bytes end early or cannot be decoded; everything before that was already yielded."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def plain_blocks(stream: ByteStream) -> Iterator[bytes]:
+    """Yield the object's bytes, decompressed when its first two bytes say gzip.
+
+    Several gzip members in a row are one file, as gzip defines it. Blocks hold at most
+    BLOCK_BYTES, however well the data was compressed. Raises `SourceError`.
+    """
+    first = stream.read(BLOCK_BYTES)
+    if len(first) == 1:  # a stream may give less than asked for, and the magic needs two
+        first += stream.read(BLOCK_BYTES)
+    blocks = _blocks_from(first, stream)
+    return _gunzipped(blocks) if first.startswith(_GZIP) else blocks
+
+
+def _blocks_from(first: bytes, stream: ByteStream) -> Iterator[bytes]:
+    block = first
+    while block:
+        yield block
+        block = stream.read(BLOCK_BYTES)
+
+
+def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    member = zlib.decompressobj(wbits=31)
+    members_done = 0
+    for block in blocks:
+        plain = b""
+        while block or len(plain) == BLOCK_BYTES:  # a full block: zlib may hold more output
+            if member.eof:
+                member = zlib.decompressobj(wbits=31)
+                members_done += 1
+            try:
+                plain = member.decompress(block, BLOCK_BYTES)
+            except zlib.error as error:
+                if members_done and "incorrect header check" in str(error):
+                    raise SourceError(
+                        "gzip_trailing_garbage", "bytes that are not gzip follow the gzip data"
+                    ) from error
+                raise SourceError("gzip_corrupt", f"the gzip data is corrupt: {error}") from error
+            if plain:
+                yield plain
+            block = member.unused_data if member.eof else member.unconsumed_tail
+    if not member.eof:
+        raise SourceError(
+            "gzip_truncated", "the gzip data ends early: the upload was cut short; stage it again"
+        )
+
+
+def utf8_blocks(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """Yield `blocks` of text in `encoding` as UTF-8 blocks. Raises `SourceError`."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    done = 0  # source bytes before the current block
+    for block in blocks:
+        pending = decoder.getstate()[0]
+        try:
+            text = decoder.decode(block)
+        except UnicodeDecodeError as error:
+            yield error.object[: error.start].decode(encoding).encode()
+            at = done - len(pending) + error.start
+            raise SourceError("invalid_encoding", f"byte {at} is not {encoding} text") from error
+        done += len(block)
+        yield text.encode()
+    try:
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise SourceError("invalid_encoding", f"the last {encoding} character is cut") from error
