@@ -15,10 +15,12 @@ from loaders.warehouse.postgres import PostgresWarehouse
 @pytest.fixture
 def warehouse(lab: Lab) -> Iterator[PostgresWarehouse]:
     connection = lab.connect()
-    connection.execute("create table t as select generate_series(1, 3) as a")
+    connection.execute("create schema research_warehouse")
+    connection.execute("create table research_warehouse.t as select generate_series(1, 3) as a")
     yield connection
-    assert connection.fetch("select sum(a) from t") == [(6,)]
+    left = connection.fetch("select sum(a) from research_warehouse.t")
     connection.close()
+    assert left == [(6,)]
 
 
 def test_columns_and_rows(warehouse: PostgresWarehouse) -> None:
