@@ -21,6 +21,10 @@ from tests.standin.structure import (
 )
 from tests.standin.supers import rewrite_super
 
+# Where the columns of late-binding views show.
+LISTS_COLUMNS = frozenset(
+    ["pg_get_late_binding_view_cols", "svv_redshift_columns", "svv_all_columns", "svv_columns"]
+)
 EXTENDED_ATTRIBUTES = frozenset(["attisdistkey", "attsortkeyord", "attencodingtype"])
 
 
@@ -37,7 +41,7 @@ async def translate_query(tokens: list[Token], backend: Backend) -> list[Token]:
     selects = find_selects(tokens)
     relations = await _look_up(tokens, selects, backend)
     check_scope(known, any(r.user_made for r in relations.values()))
-    if any(t.name == "pg_get_late_binding_view_cols" for t in tokens):
+    if any(t.name in LISTS_COLUMNS for t in tokens):
         await describe_late_binding_views(backend)
     tokens = rewrite_functions(fold_identifiers(rewrite_super(tokens)))
     tokens = await _expand_late_binding(tokens, relations, backend)
@@ -137,7 +141,7 @@ def _body_of_view(definition: str) -> list[Token]:
 
 async def describe_late_binding_views(backend: Backend) -> None:
     """Find out the columns that the late-binding views have now."""
-    await backend.query("delete from pg_standin.late_binding_column")
+    found = []
     views = await backend.query(
         "select l.oid, l.definition from pg_standin.late_binding l join pg_class using (oid)"
     )
@@ -148,11 +152,13 @@ async def describe_late_binding_views(backend: Backend) -> None:
         except SqlError:
             continue  # its tables are gone: Redshift lists no columns either
         for position, column in enumerate(columns, 1):
-            await backend.query(
-                f"insert into pg_standin.late_binding_column values ({oid}, "
-                f"{literal(column.name).text}, format_type({column.oid}, {column.typmod}), "
-                f"{position})"
+            type_name = f"(select format_type({column.oid}, {column.typmod}))"
+            found.append(
+                f"(json_build_object('oid', {oid}, 'name', {literal(column.name).text}, "
+                f"'type', {type_name}, 'position', {position}))"
             )
+    values = f"(select json_agg(c)::text from (values {', '.join(found)}) v(c))" if found else "''"
+    await backend.query(f"select set_config('standin.late_binding_columns', {values}, false)")
 
 
 def _extend_attributes(tokens: Sequence[Token]) -> list[Token]:

@@ -10,7 +10,7 @@ from tests.standin.copying import plan_copy
 from tests.standin.errors import SqlError, refuse
 from tests.standin.lexer import Cursor, Token, dotted, lex, literal
 from tests.standin.plan import Plan
-from tests.standin.queries import translate_query
+from tests.standin.queries import describe_late_binding_views, translate_query
 from tests.standin.unloading import plan_unload
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ async def translate(tokens: list[Token], session: Session) -> Plan:
     if word in ("SET", "RESET"):
         return _set(word, cursor)
     if word == "SHOW":
+        if cursor.peek("COLUMNS"):
+            await describe_late_binding_views(session.backend)
         return _show(cursor)
     if word == "COPY":
         return await plan_copy(tokens, session)

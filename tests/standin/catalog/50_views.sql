@@ -7,9 +7,11 @@ create table pg_standin.materialized_view (
     oid oid primary key, storage oid not null, definition text not null, autorefresh boolean not null
 );
 create table pg_standin.late_binding (oid oid primary key, definition text not null);
-create table pg_standin.late_binding_column (
-    oid oid, name text, type text, position integer, primary key (oid, position)
-);
+-- The columns that late-binding views have now, as the session found out before its query.
+create view pg_standin.late_binding_column as
+select c.* from json_to_recordset(
+    coalesce(nullif(current_setting('standin.late_binding_columns', true), ''), '[]')::json
+) as c (oid oid, name text, type text, position integer);
 create table pg_standin.write (table_id oid, start_time timestamp);
 create table pg_standin.ended_session (
     user_id oid, session_id integer, database_name text, start_time timestamp, end_time timestamp
