@@ -114,11 +114,11 @@ class Lab:
         """Run the loader once."""
         return load(contracts, self.connect, self.staging, backoff=QUICK, **options)
 
-    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+    def fetch(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query."""
         warehouse = self.connect()
         try:
-            return warehouse.fetch(sql)
+            return warehouse.fetch(sql, parameters)
         finally:
             warehouse.close()
 

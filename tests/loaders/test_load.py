@@ -151,6 +151,16 @@ def test_a_refusal_says_where_and_keeps_the_bytes(lab: Lab, measurements: Contra
     assert (row.record_number, row.line_number, row.byte_offset, row.raw) == (2, 3, 26, b"b,1")
 
 
+def test_a_long_refusal_is_cut_to_what_the_ledger_holds(lab: Lab, measurements: Contract) -> None:
+    lab.put(ONE, "é" * 100_000 + "\n")
+    (refused,) = lab.load(measurements).refused
+    assert lab.fetch(
+        "select octet_length(detail) <= 4096, starts_with(%s, detail) from ledger.files",
+        (refused.detail,),
+    ) == [(True, True)]
+    assert lab.fetch("select octet_length(raw) <= 65536 from ledger.rejected_rows") == [(True,)]
+
+
 def test_a_batch_of_refused_files_only_leaves_no_batch(lab: Lab, measurements: Contract) -> None:
     lab.put(ONE, "wrong\n")
     assert lab.load(measurements).files == 0
