@@ -257,7 +257,7 @@ class PostgresWarehouse(Warehouse):
                 with self._connection.transaction():
                     self._connection.execute("set transaction read only")
                     marts = quote_identifier(self.schemas.target)
-                    self._connection.execute(f"set local search_path to {marts}".encode())
+                    self._connection.execute(f"set local search_path to {marts}, public".encode())
                     columns = self._described(sql)
                     stream = self._connection.cursor().stream(sql.encode(), size=ROWS_PER_FETCH)
                     with closing(cast(Generator[tuple[Any, ...]], stream)) as rows:

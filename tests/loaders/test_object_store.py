@@ -106,13 +106,13 @@ def test_starting_twice_keeps_the_server(object_store: ObjectStore) -> None:
 
 
 def test_the_environment_is_all_that_a_client_needs(
-    bucket: tuple[str, S3Client], object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+    staging_bucket: tuple[str, S3Client], object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in object_store.environment().items():
         monkeypatch.setenv(name, value)
-    name, client = bucket
+    name, client = staging_bucket
     client.put_object(Bucket=name, Key="k", Body=b"1")
     plain = boto3.session.Session().client("s3", config=Config(retries={"total_max_attempts": 1}))
     assert contents(plain, name) == expected({"k": b"1"})
