@@ -171,8 +171,8 @@ class CsvScanner:
             start, quoted = at, buffer.startswith(b'"', at)
             if quoted:
                 closing = _closing_quote(buffer, at + 1)
-                if closing < 0 or (closing + 1 == len(buffer) and not self._final):
-                    if self._final and len(buffer) <= most:
+                if closing < 0:
+                    if self._final:
                         at = len(buffer) - 1  # the rest of the file is the record
                         return self._badly_quoted(Reason.UNTERMINATED_QUOTE, len(values), at)
                     break
@@ -183,13 +183,11 @@ class CsvScanner:
             values.append(buffer[start:at])
             if buffer.startswith(self._delimiter, at):
                 at += 1
-            elif at == len(buffer):
+            elif at == len(buffer):  # a quote here may be half of a doubled one
                 if not self._final:
                     break
                 return self._whole(at, values)
             elif buffer[at] in b"\r\n":
-                if at + 1 == len(buffer) and buffer[at] == 13 and not self._final:
-                    break
                 return self._ended(at, values)
             elif not quoted and buffer[start:at].strip():
                 return self._badly_quoted(Reason.STRAY_QUOTE, len(values) - 1, at)

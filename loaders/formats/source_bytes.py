@@ -51,8 +51,7 @@ def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
     member = zlib.decompressobj(wbits=31)
     members_done = 0
     for block in blocks:
-        plain = b""
-        while block or len(plain) == BLOCK_BYTES:  # a full block: zlib may hold more output
+        while block:  # what zlib holds back comes with the member's last eight bytes at the latest
             if member.eof:
                 member = zlib.decompressobj(wbits=31)
                 members_done += 1

@@ -206,6 +206,42 @@ def test_a_file_that_cannot_be_read_on_is_refused(content, form, reason, detail)
     assert detail in fault.detail
 
 
+class Thirds:
+    """A stream that gives three bytes at a time, so that characters are cut."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def read(self, size: int, /) -> bytes:
+        """Give the next three."""
+        return self._content.read(3)
+
+
+@pytest.mark.parametrize(
+    ("codec", "wrong", "place"), [("utf-16-le", b"\x00\xdc", 16), ("cp1252", b"\x81", 8)]
+)
+@pytest.mark.parametrize("stream", [io.BytesIO, Thirds])
+def test_bytes_outside_the_encoding_are_found_and_what_is_before_them_is_read(
+    stream, codec, wrong, place
+):
+    content = GOOD.decode().encode(codec) + wrong * 9
+    scanner = CsvScanner(stream(content), CsvForm({"a": 3, "b": None}, encoding=codec))
+    with pytest.raises(CsvRefused) as refused:
+        list(scanner.chunks())
+    fault = refused.value.fault
+    assert fault.detail == f"byte {place} is not {codec} text"
+    assert (fault.record_number, fault.line_number, fault.byte_offset) == (2, 3, place)
+
+
+@pytest.mark.parametrize("stream", [io.BytesIO, Thirds])
+def test_what_stands_before_the_byte_limit_is_read(stream):
+    scanner = CsvScanner(stream(GOOD * 9), CsvForm({"a": None, "b": None}, max_bytes=71))
+    with pytest.raises(CsvRefused) as refused:
+        list(scanner.chunks())
+    fault = refused.value.fault
+    assert (fault.record_number, fault.byte_offset, fault.raw) == (17, 68, b"1,2")
+
+
 @pytest.mark.parametrize("content", [GOOD * 9, gzip.compress(GOOD * 9)])
 def test_a_file_of_exactly_max_bytes_is_read(content):
     scanner = CsvScanner(io.BytesIO(content), CsvForm({"a": None, "b": None}, max_bytes=72))
@@ -259,7 +295,8 @@ def test_a_good_record_takes_no_more_memory_than_a_few_times_its_bytes():
     value = b"x" * 1000 + b'""' + b"x" * 3_000_000
     content = b'a,b\n1,"' + value + b'"\n' + b'"1",2\n' * 300_000
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    scanner = CsvScanner(io.BytesIO(content), CsvForm({"a": 9, "b": 3_001_001}))
+    form = CsvForm({"a": 9, "b": 3_001_001}, max_record_bytes=2**24)
+    scanner = CsvScanner(io.BytesIO(content), form)
     size = sum(map(len, scanner.chunks()))
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert size == len(content) - len(b"a,b\n")

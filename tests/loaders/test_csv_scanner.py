@@ -108,7 +108,7 @@ DIALECT_CODECS = ["utf-8", "utf-16-le", "utf-16-be", "latin-1", "cp1252"]
 @given(
     tables(),
     line_ends,
-    st.sampled_from(";\t|^-]\\,"),
+    st.sampled_from(",;\t|^-]\\"),
     st.sampled_from(DIALECT_CODECS),
     st.booleans(),
     st.integers(0, 2),
@@ -172,26 +172,48 @@ def test_the_result_does_not_depend_on_how_the_bytes_arrive(
     content, header, limit, rejects, sizes
 ) -> None:
     content = header + content
-    for most in (4096, 20, 7):
-        form = CsvForm({"a": limit, "b": 2}, header=bool(header), max_record_bytes=most)
+    columns = {"a": limit, "b": 2}
+    for most, most_in_all in ((4096, None), (20, 25), (7, None)):
+        form = CsvForm(columns, header=bool(header), max_record_bytes=most, max_bytes=most_in_all)
         whole = outcome(io.BytesIO(content), form, rejects)
         assert outcome(Dribble(content, sizes), form, rejects) == whole
         assert outcome(Dribble(gzip.compress(content), sizes), form, rejects) == whole
 
 
-@given(soup, st.sampled_from([b"a,b\n", b"b,a\r\n"]), st.sampled_from(",;"), limits, st.booleans())
+FILE_BEGINNINGS = st.sampled_from([b"a,b\n", b"b,a\r\n", b"a\n"])
+
+
+@given(soup, FILE_BEGINNINGS, st.sampled_from(",;"), limits, st.booleans())
+@example(b"x\n\ny\n", b"a\n", ",", None, False)
 @settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(b'"""a""",b\n"a""b",\n', b"a,b\n", ",", 3, False)
 def test_the_fast_grammar_agrees_with_the_record_by_record_scan(
     monkeypatch, content, header, delimiter, limit, trailing
 ) -> None:
     content = (header + content).replace(b",", delimiter.encode())
-    form = CsvForm({"a": limit, "b": 2}, delimiter=delimiter, trailing_delimiter=trailing)
+    columns = {"a": limit, "b": 2} if b"b" in header else {"a": limit}
+    form = CsvForm(columns, delimiter=delimiter, trailing_delimiter=trailing)
     content = content.replace(b"\n", delimiter.encode() + b"\n", 99 * trailing)
     fast = outcome(io.BytesIO(content), form, 2)
     with monkeypatch.context() as patched:
         patched.setattr(Grammar, "good_prefix", lambda *_: Prefix(0, 0, 0))
         assert outcome(io.BytesIO(content), form, 2) == fast
+
+
+ENDINGS = [b",y\n", b",y", b'"\n', b"\r\n", b"\r,\n", b',"', b',"y', b',"y"z\n', b',"y"\n', b"\n"]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("length", range(10))
+def test_a_record_is_too_long_from_one_byte_more_than_allowed(length, ending) -> None:
+    form = CsvForm(AB, max_record_bytes=7)
+    record = b"x" * length + ending
+    whole = outcome(io.BytesIO(b"a,b\n" + record + b"1,2\n"), form, 0)
+    assert outcome(Dribble(b"a,b\n" + record + b"1,2\n", [1]), form, 0) == whole
+    if ending in (b",y\n", b',"y"\n') and len(record) <= 7:
+        assert whole[2] == 2
+    if len(record.removesuffix(b"\n")) > 9:
+        assert whole[1].reason is Reason.RECORD_TOO_LONG
 
 
 @given(soup, st.integers(1, 4))
