@@ -7,7 +7,9 @@ versions as (
     select
         *,
         row_number() over (
-            partition by measurement_key
+            -- The key alone would do, but for a collision: as two rows with one key it is found
+            -- by the test of uniqueness, as a duplicate it would be lost.
+            partition by measurement_key, source_system, measurement_id
             order by updated_at desc nulls last, row_hash, _batch_id
         ) as version_rank
     from {{ ref('int_measurements__normalized') }}

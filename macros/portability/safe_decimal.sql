@@ -1,5 +1,6 @@
 {#- A text as decimal(18, 8), or null where it is not a decimal number below 10^9: an optional sign,
     digits with or without a point, an optional exponent (R writes 1000 as 1e3). No blank, no NaN.
+    Digits beyond the eighth are cut, not rounded: rounded twice, 0.00004999999999 would be 0.0001.
     The engines' own casts take more (0x1F, infinity, 1_000), and not the same on both. -#}
 {% macro safe_decimal(text) -%}
     {{ return(adapter.dispatch('safe_decimal')(text)) }}
@@ -13,7 +14,7 @@
     case
         when {{ text }} ~ {{ decimal_pattern() }}
             then case
-                when abs(cast({{ text }} as numeric)) < 999999999 then cast({{ text }} as decimal(18, 8))
+                when abs(cast({{ text }} as numeric)) < 999999999 then cast(trunc(cast({{ text }} as numeric), 8) as decimal(18, 8))
             end
     end
 {%- endmacro %}
@@ -24,7 +25,7 @@
         when {{ text }} ~ {{ decimal_pattern() }}
             then case
                 when {{ text }} not like '%e%' and {{ text }} not like '%E%'
-                    then try_cast({{ text }} as decimal(18, 8))
+                    then cast(trunc(try_cast({{ text }} as decimal(38, 20)), 8) as decimal(18, 8))
                 when abs(try_cast({{ text }} as double precision)) < 999999999
                     then cast(try_cast({{ text }} as double precision) as decimal(18, 8))
             end

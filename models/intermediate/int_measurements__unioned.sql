@@ -6,12 +6,6 @@ with research_db as (
 
 ),
 
-superseded as (
-
-    select batch_id from {{ source('ledger', 'events') }} where event = 'superseded'
-
-),
-
 unioned as (
 
     select
@@ -21,7 +15,4 @@ unioned as (
 
 )
 
-select
-    unioned.*,
-    unioned._batch_id not in (select superseded.batch_id from superseded) as _is_live
-from unioned
+select * from unioned

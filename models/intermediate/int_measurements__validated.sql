@@ -142,7 +142,6 @@ final as (
         nullif(substring(reasons, 2), '') as quarantine_reasons,
 
         ---------- load
-        _is_live,
         _batch_id,
         _loaded_at
     from checked
