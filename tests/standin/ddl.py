@@ -109,7 +109,7 @@ def storage_of(view: list[str]) -> list[str]:
 
 def _create_schema(cursor: Cursor) -> Plan:
     maybe = " if not exists" if cursor.accept("IF", "NOT", "EXISTS") else ""
-    sql = f"create schema{maybe} {quote(cursor.next().name)}"
+    sql = f"create schema{maybe} {quote(cursor.qualified_name()[-1])}"
     if cursor.accept("AUTHORIZATION"):
         sql += f" authorization {quote(cursor.next().name)}"
     if not cursor.done and not cursor.peek("QUOTA"):
@@ -238,6 +238,10 @@ async def _drop(cursor: Cursor, backend: Backend) -> Plan:
     kind = cursor.next().name
     if kind not in ("table", "view", "schema", "user", "group", "role", "function"):
         raise refuse(f"DROP {kind.upper()}")
+    if kind == "schema":
+        maybe = " if exists" if cursor.accept("IF", "EXISTS") else ""
+        name = quote(cursor.qualified_name()[-1])  # a database may stand before it
+        return script("DROP SCHEMA", f"drop schema{maybe} {name} {render(cursor.rest())}")
     rest = render(fold_identifiers(cursor.rest()))
     if kind in ("user", "group", "role"):
         rest = rest.removesuffix(" force").removesuffix(" FORCE")

@@ -22,6 +22,15 @@ RENAMED = {
     "object": "pg_standin.super_object",
     "json_serialize": "pg_standin.json_serialize",
 }
+# The first argument of each that is a date; a text literal there is a timestamp.
+DATE_ARGUMENTS = {
+    "dateadd": 2,
+    "datediff": 1,
+    "date_part": 1,
+    "date_trunc": 1,
+    "last_day": 0,
+    "add_months": 0,
+}
 TYPES = {"datetime": "timestamp", "nvarchar": "varchar", "nchar": "char", "number": "decimal"}
 
 
@@ -64,8 +73,8 @@ def _call(token: Token, inside: list[Token], rest: Sequence[Token]) -> tuple[lis
     """Rewrite one call; return its tokens, and how many of the `rest` belong to it."""
     name = token.name
     arguments = split_commas(inside)
-    if name in ("dateadd", "datediff", "date_part") and len(arguments) > 1:
-        return _with_date_part(token, arguments), 0
+    if name in DATE_ARGUMENTS and arguments:
+        return _with_dates(token, arguments), 0
     if name == "nvl2" and len(arguments) == 3:
         a, b, c = (render(x) for x in arguments)
         return lex(f" case when ({a}) is not null then ({b}) else ({c}) end"), 0
@@ -82,17 +91,17 @@ def _call(token: Token, inside: list[Token], rest: Sequence[Token]) -> tuple[lis
     return [token, *lex("("), *inside, *lex(")")], 0
 
 
-def _with_date_part(token: Token, arguments: list[list[Token]]) -> list[Token]:
+def _with_dates(token: Token, arguments: list[list[Token]]) -> list[Token]:
     """Quote the date part, and take text literals for timestamps."""
-    part = arguments[0]
-    if len(part) == 1 and part[0].kind == WORD:
-        part = [literal(part[0].name)]
-    for i in range(1 if token.name != "dateadd" else 2, len(arguments)):
+    first = DATE_ARGUMENTS[token.name]
+    if first and len(arguments[0]) == 1 and arguments[0][0].kind == WORD:
+        arguments[0] = [literal(arguments[0][0].name)]
+    for i in range(first, len(arguments)):
         if len(arguments[i]) == 1 and arguments[i][0].kind == STRING:
             arguments[i] = [*arguments[i], *lex("::timestamp")]
-    joined = [*part]
+    joined = arguments[0]
     for argument in arguments[1:]:
-        joined += [*lex(","), *argument]
+        joined = [*joined, *lex(","), *argument]
     return [token, *lex("("), *joined, *lex(")")]
 
 
@@ -108,16 +117,22 @@ def _split_as(inside: Sequence[Token]) -> tuple[list[Token], int]:
 
 def _cast_body(inside: Sequence[Token]) -> list[Token]:
     expression, at = _split_as(inside)
-    return [*expression, *lex(" as"), *read_type(inside, at)[1]]
+    return [*expression, *lex(" as"), *_whole_type(inside, at)]
 
 
 def _try_cast(inside: Sequence[Token]) -> list[Token]:
     expression, at = _split_as(inside)
-    kind = render(read_type(inside, at)[1])
+    kind = render(_whole_type(inside, at))
     return lex(
         f" (pg_standin.try_cast(({render(expression)})::text, {literal(kind).text}, "
         f"null::{kind})::{kind})"
     )
+
+
+def _whole_type(tokens: Sequence[Token], at: int) -> list[Token]:
+    """Return the type that goes on to the end of CAST."""
+    end, spelled = read_type(tokens, at)
+    return [*spelled, *tokens[end:]]
 
 
 def read_type(tokens: Sequence[Token], at: int) -> tuple[int, list[Token]]:
@@ -125,6 +140,8 @@ def read_type(tokens: Sequence[Token], at: int) -> tuple[int, list[Token]]:
     name = tokens[at].name
     spelled = [Token(WORD, TYPES.get(name, name)) if name in TYPES else tokens[at]]
     end = at + 1
+    if name in ("decimal", "numeric", "number") and not _called(tokens, at):
+        return end, [*spelled, *lex("(18, 0)")]
     if name in ("varchar", "nvarchar", "varbyte") and _called(tokens, at):
         close = closing(tokens, at + 1)
         size = tokens[at + 2]

@@ -16,6 +16,7 @@ COLUMN_TYPES = frozenset(
     time timetz super varbyte datetime
     """.split()  # noqa: SIM905
 )
+TYPE_WORDS = frozenset(["varying", "precision", "with", "without", "time", "zone"])
 COLUMN_ATTRIBUTES = (
     "DEFAULT", "IDENTITY", "GENERATED", "ENCODE", "DISTKEY", "SORTKEY", "COLLATE", "NOT", "NULL",
     "UNIQUE", "PRIMARY", "REFERENCES", "CHECK",
@@ -179,7 +180,7 @@ def read_column(cursor: Cursor, attributes: Attributes, keys: set[str]) -> Colum
             if cursor.peek("("):
                 cursor.group()
         elif not cursor.accept("UNIQUE") and not cursor.accept("NULL"):
-            raise refuse(f"column attribute {cursor.next().text}")
+            raise refuse(f"column attribute {cursor.next().text.upper()}")
     return Column(name, sql, not_null, has_default)
 
 
@@ -206,7 +207,7 @@ def column_type(name: str, tokens: Sequence[Token], size: str) -> str:
     """Return a column's type for the engine: lengths that Redshift implies are written out."""
     words = [t.name for t in tokens]
     base = SYNONYMS.get(words[0], words[0]) if words else ""
-    if words[:1] == [""] or not words or words[0] not in COLUMN_TYPES:
+    if base not in COLUMN_TYPES or not set(words[1:]) <= TYPE_WORDS:
         raise refuse(f"type {render(tokens)}")
     if words[:2] == ["character", "varying"] or base in ("varchar", "text"):
         return f"varchar({'65535' if size.lower() == 'max' else size or 256})"

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -50,16 +51,12 @@ def dbt(project: Path) -> Dbt:
         where = ["--project-dir", str(project), "--profiles-dir", str(project)]
         result = dbtRunner().invoke([*arguments, *where, "--quiet", "--no-partial-parse"])
         assert result.exception is None, result.exception
-        if not hasattr(result.result, "results"):
-            return {}
-        failed = {r.node.name: r.message for r in result.result.results
+        results: list[Any] = getattr(result.result, "results", [])
+        failed = {r.node.name: r.message for r in results
                   if r.status not in ("success", "pass", "warn")}  # fmt: skip
         assert result.success, failed
-        return {
-            r.node.name: str(r.status)
-            for r in result.result.results
-            if r.node.resource_type != "operation"
-        }
+        nodes = [r for r in results if r.node.resource_type.value != "operation"]
+        return {r.node.name: str(r.status) for r in nodes}
 
     return run
 
@@ -104,8 +101,8 @@ def test_layout_grants_and_comments_are_kept(reader: Connection) -> None:
     assert rows(reader, "select identity_name, privilege_type from svv_relation_privileges where "
                 "relation_name = 'readings_table' and identity_name = 'standin_reader'"
                 ) == [["standin_reader", "SELECT"]]  # fmt: skip
-    assert value(reader, "select remarks from svv_redshift_columns where table_name = "
-                 "'readings_table' and column_name = 'station'") == "Where it was taken."  # fmt: skip
+    remarks = "select remarks from svv_redshift_columns where table_name = 'readings_table' "
+    assert value(reader, f"{remarks} and column_name = 'station'") == "Where it was taken."
     assert rows(reader, "select data_type from svv_redshift_columns where table_name = "
                 "'readings_table' order by ordinal_position") == [
         ["bigint"], ["character varying(8)"], ["date"], ["numeric(6,2)"], ["super"],
