@@ -53,7 +53,8 @@ class Grammar:
             limits, strict = limits + line_end, strict + line_end
         self._limits = re.compile(b"(?:%b)*+" % limits)
         self._strict = re.compile(b"(?:%b)*+" % strict)
-        # An unquoted value that holds a comma; the lookbehind keeps it to the values' beginnings.
+        # An unquoted value that holds a comma; the lookbehind keeps it to the values' beginnings,
+        # without it long values would cost quadratic time.
         self._comma_inside = re.compile(
             rb"(?<![^%b\n])[^,%b\n]*+,[^%b\r\n]*+" % (delimiter, delimiter, delimiter)
         )
@@ -92,7 +93,7 @@ class Grammar:
             return records
         if b'"' in records or self._delimiter == b",":
             return self._token.sub(self._canonical_token, records)
-        records = self._comma_inside.sub(rb'"\g<0>"', records)
+        records = self._comma_inside.sub(lambda value: b'"%b"' % value[0], records)
         if self._trailing:
             records = records.replace(self._delimiter + b"\n", b"\n")
             records = records.replace(self._delimiter + b"\r\n", b"\r\n")

@@ -77,7 +77,7 @@ class CsvScanner:
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the data as UTF-8 CSV without header, whole records a chunk; once."""
-        grammar: Grammar | None = None
+        grammar = Grammar(self._form, self.header, self._line_end) if self._line_end else None
         while self._buffer or not self._final:
             if grammar and len(self._buffer) <= self._form.max_record_bytes:
                 good = grammar.good_prefix(self._buffer)
