@@ -1,0 +1,115 @@
+"""Dimensions keep every version, facts carry the one of their time, whatever arrives when."""
+
+from __future__ import annotations
+
+from tests.project.desk import Desk
+
+VERSIONS = (
+    "select experiment_name, is_deleted, valid_from::text, valid_to::text from dim_experiments "
+    "where experiment_id = 'e1' order by valid_from"
+)
+MIN, MAX = "0001-01-01 00:00:00", "9999-12-31 00:00:00"
+
+
+def test_a_deletion_a_return_and_a_late_export_give_the_replayed_history(empty: Desk) -> None:
+    other = {"experiment_id": "e2", "experiment_name": "Other"}
+    empty.put_experiments("20200101", {}, other)
+    empty.put_experiments("20200201", other)
+    empty.put_experiments("20200301", {}, other)
+    empty.refresh()
+    assert empty.rows(VERSIONS) == [
+        ("First", False, MIN, "2020-02-01 00:00:00"),
+        ("First", True, "2020-02-01 00:00:00", "2020-03-01 00:00:00"),
+        ("First", False, "2020-03-01 00:00:00", MAX),
+    ]
+    empty.put_experiments("20200215", {"experiment_name": "Renamed"}, other)
+    empty.run()  # with dbt's tests, one of which replays raw in pure SQL and compares
+    late = [
+        ("First", False, MIN, "2020-02-01 00:00:00"),
+        ("First", True, "2020-02-01 00:00:00", "2020-02-15 00:00:00"),
+        ("Renamed", False, "2020-02-15 00:00:00", "2020-03-01 00:00:00"),
+        ("First", False, "2020-03-01 00:00:00", MAX),
+    ]
+    assert empty.rows(VERSIONS) == late
+    empty.build("--full-refresh")
+    assert empty.rows(VERSIONS) == late
+
+
+def test_a_plain_build_applies_one_export_and_leaves_a_late_one_alone(empty: Desk) -> None:
+    empty.put_experiments("20200101", {})
+    empty.put_experiments("20200201", {"experiment_name": "Second"})
+    empty.load()
+    empty.build()
+    assert empty.rows(VERSIONS) == [("First", False, MIN, MAX)]
+    empty.build()
+    both = [
+        ("First", False, MIN, "2020-02-01 00:00:00"),
+        ("Second", False, "2020-02-01 00:00:00", MAX),
+    ]
+    assert empty.rows(VERSIONS) == both
+    empty.put_experiments("20200115", {"experiment_name": "Late"})
+    empty.load()
+    empty.build()
+    assert empty.rows(VERSIONS) == both
+
+
+def test_facts_carry_the_version_of_their_time_also_when_it_comes_after_them(empty: Desk) -> None:
+    facts = (
+        "select f.measurement_id, e.experiment_name, e.current_experiment_name "
+        "from fact_measurements f join dim_experiments e using (experiment_key) order by 1"
+    )
+    empty.put_measurements(
+        "all",
+        {"measurement_id": "before", "measured_at": "2020-01-31T23:59:59Z"},
+        {"measurement_id": "at", "measured_at": "2020-02-01T00:00:00Z"},
+        {"measurement_id": "after", "measured_at": "2020-06-01T00:00:00Z"},
+    )
+    empty.refresh()
+    assert {name for _, name, _ in empty.rows(facts)} == {"(unknown)"}
+    empty.put_experiments("20200101", {})
+    empty.refresh()
+    assert [name for _, name, _ in empty.rows(facts)] == ["First", "First", "First"]
+    empty.put_experiments("20200201", {"experiment_name": "Second"})
+    empty.refresh()
+    expected = [
+        ("after", "Second", "Second"),
+        ("at", "Second", "Second"),
+        ("before", "First", "Second"),
+    ]
+    assert empty.rows(facts) == expected
+    empty.put_experiments("20200115", {"experiment_name": "Between"})
+    empty.refresh()
+    assert empty.rows(facts) == [*expected[:2], ("before", "Between", "Second")]
+
+
+def test_an_export_that_was_replaced_is_replayed_as_it_is_now(empty: Desk) -> None:
+    empty.put_experiments("20200101", {"experiment_name": "Wrong"})
+    empty.put_experiments("20200201", {"experiment_name": "Second"})
+    empty.refresh()
+    empty.put_experiments("20200101", {"experiment_name": "Right"})
+    empty.refresh()
+    assert [name for name, *_ in empty.rows(VERSIONS)] == ["Right", "Second"]
+
+
+def test_grants_and_the_monthly_view_survive_a_partial_build(demo: Desk) -> None:
+    demo.execute("drop role if exists a_reader")
+    demo.execute("create role a_reader")
+    demo.execute("grant select on research_warehouse.dim_experiments to a_reader")
+    demo.execute("create view public.mine as select * from research_warehouse.dim_experiments")
+    demo.put_experiments(
+        "20131101",
+        {"experiment_id": "exp-ewr", "experiment_name": "Renamed"},
+        {"experiment_id": "exp-jfk"},
+        {"experiment_id": "exp-lga"},
+    )
+    demo.load()
+    demo.build("--select", "+dim_experiments")
+    renamed = "select count(*) from public.mine where experiment_name = 'Renamed' and is_current"
+    assert demo.rows(renamed) == [(1,)]
+    assert demo.rows(
+        "select has_table_privilege('a_reader', 'research_warehouse.dim_experiments', 'select')"
+    ) == [(True,)]
+    assert demo.rows("select count(*) from monthly_temperature_summary") == [(36,)]
+    demo.execute("drop view public.mine")
+    demo.execute("revoke all on research_warehouse.dim_experiments from a_reader")
+    demo.execute("drop role a_reader")
