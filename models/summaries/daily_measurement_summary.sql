@@ -13,27 +13,25 @@
     )
 }}
 
-with
-{%- if is_incremental() %}
-affected as (
+with {% if is_incremental() %}affected as (
 
     {{ affected_groups('experiment_id, measured_date') | indent(4) }}
 
 ),
-{%- endif %}
-facts as (
+
+{% endif %}facts as (
 
     select
         facts.*,
         cast(facts.measured_at as date) as measured_date
     from {{ ref('fact_measurements') }} as facts
-    {%- if is_incremental() %}
+    {% if is_incremental() -%}
     inner join affected
         on
             facts.experiment_id = affected.experiment_id
             and facts.measured_at >= affected.measured_date
             and facts.measured_at < affected.measured_date + 1
-    {%- endif %}
+    {% endif %}
 
 ),
 
@@ -42,14 +40,15 @@ summarized as (
     select
         experiment_id,
         measured_date,
-        cast(count(*) as bigint) as measurement_count
-        {%- for quantity in quantities() %},
+        {% for quantity in quantities() -%}
         cast(count({{ quantity }}) as bigint) as {{ quantity }}_n,
         cast(sum(cast({{ quantity }} as decimal(38, 4))) as decimal(38, 4)) as {{ quantity }}_sum,
-        cast(sum(cast({{ quantity }} * {{ quantity }} as decimal(38, 8))) as decimal(38, 8)) as {{ quantity }}_sum_of_squares,
+        cast(sum(cast({{ quantity }} * {{ quantity }} as decimal(38, 8))) as decimal(38, 8))
+            as {{ quantity }}_sum_of_squares,
         min({{ quantity }}) as {{ quantity }}_min,
-        max({{ quantity }}) as {{ quantity }}_max
-        {%- endfor %}
+        max({{ quantity }}) as {{ quantity }}_max,
+        {% endfor -%}
+        cast(count(*) as bigint) as measurement_count
     from facts
     group by experiment_id, measured_date
 

@@ -5,14 +5,14 @@ with expected as (
     select
         experiment_id,
         cast(date_trunc('month', measured_at) as date) as month,
-        count(*) as measurement_count
-        {%- for quantity in quantities() %},
+        {% for quantity in quantities() -%}
         count({{ quantity }}) as {{ quantity }}_n,
         sum({{ quantity }}) as {{ quantity }}_sum,
         sum({{ quantity }} * {{ quantity }}) as {{ quantity }}_sum_of_squares,
         min({{ quantity }}) as {{ quantity }}_min,
-        max({{ quantity }}) as {{ quantity }}_max
-        {%- endfor %}
+        max({{ quantity }}) as {{ quantity }}_max,
+        {% endfor -%}
+        count(*) as measurement_count
     from {{ ref('fact_measurements') }}
     group by 1, 2
 
@@ -23,22 +23,39 @@ actual as (
     select
         experiment_id,
         month,
+        {% for quantity in quantities() -%}
+        {%- for part in parts -%}
+        {{ quantity }}_{{ part }},
+        {% endfor -%}
+        {%- endfor -%}
         measurement_count
-        {%- for quantity in quantities() %}{% for part in parts %},
-        {{ quantity }}_{{ part }}
-        {%- endfor %}{% endfor %}
     from {{ ref('monthly_measurement_summary') }}
+
+),
+
+missing as (
+
+    select * from expected
+    except
+    select * from actual
+
+),
+
+unexpected as (
+
+    select * from actual
+    except
+    select * from expected
 
 ),
 
 differences as (
 
-    (select * from expected except select * from actual)
+    select * from missing
     union all
-    (select * from actual except select * from expected)
+    select * from unexpected
 
 )
 
-select *
-from differences
+select * from differences
 where not exists ({{ lagging_events('fact_measurements', 'monthly_measurement_summary') }})

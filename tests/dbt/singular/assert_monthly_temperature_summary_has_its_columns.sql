@@ -23,8 +23,30 @@ actual as (
 
     {{ catalog_columns(ref('monthly_temperature_summary')) | indent(4) }}
 
+),
+
+missing as (
+
+    select * from expected
+    except
+    select * from actual
+
+),
+
+unexpected as (
+
+    select * from actual
+    except
+    select * from expected
+
 )
 
-(select 'missing' as difference, missing.* from (select * from expected except select * from actual) as missing)
+select
+    'missing' as difference,
+    missing.*
+from missing
 union all
-(select 'unexpected' as difference, extra.* from (select * from actual except select * from expected) as extra)
+select
+    'unexpected' as difference,
+    unexpected.*
+from unexpected
