@@ -38,7 +38,7 @@ FUNCTIONS = frozenset(
     abs acos any_value array array_concat ascii asin atan atan2 avg bit_and bit_or bool_and bool_or
     btrim can_json_parse cbrt ceil ceiling char_length character_length charindex chr
     coalesce concat convert_timezone cos cot count cume_dist current_database current_schema
-    current_schemas date_part date_trunc dateadd datediff degrees dense_rank
+    current_schemas current_user_id date_part date_trunc dateadd datediff degrees dense_rank
     exp extract first_value floor from_varbyte generate_series get_array_length getdate
     greatest has_database_privilege has_schema_privilege has_table_privilege
     has_column_privilege initcap is_array is_boolean is_decimal is_integer is_object is_scalar

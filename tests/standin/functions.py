@@ -45,7 +45,7 @@ def rewrite_functions(tokens: Sequence[Token]) -> list[Token]:
             output.append(Token(WORD, "except"))
         elif token.spells("APPROXIMATE"):
             pass
-        elif token.spells("SYSDATE") and not after_dot:
+        elif token.spells("SYSDATE", "CURRENT_USER_ID") and not after_dot:
             output += [token, *lex("()")]
         elif token.spells("::") and at + 1 < len(tokens):
             taken, type_tokens = read_type(tokens, at + 1)

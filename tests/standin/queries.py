@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tests.standin.backend import Backend
+from tests.standin.cases import keep_case_types
 from tests.standin.denylist import FUNCTIONS, calls, check_phrases, check_scope
 from tests.standin.errors import SqlError, refuse
 from tests.standin.functions import rewrite_functions
-from tests.standin.lexer import QUOTED, WORD, Token, closing, lex, literal, quote, render
+from tests.standin.lexer import (
+    QUOTED,
+    STRING,
+    WORD,
+    Token,
+    closing,
+    lex,
+    literal,
+    quote,
+    render,
+)
 from tests.standin.structure import (
     Select,
     cte_names,
@@ -42,8 +53,8 @@ async def translate_query(tokens: list[Token], backend: Backend) -> list[Token]:
     relations = await _look_up(tokens, selects, backend)
     check_scope(known, any(r.user_made for r in relations.values()))
     if any(t.name in LISTS_COLUMNS for t in tokens):
-        await describe_late_binding_views(backend)
-    tokens = rewrite_functions(fold_identifiers(rewrite_super(tokens)))
+        await describe_late_binding_views(backend, {t.value for t in tokens if t.kind == STRING})
+    tokens = rewrite_functions(keep_case_types(fold_identifiers(rewrite_super(tokens))))
     tokens = await _expand_late_binding(tokens, relations, backend)
     if any(t.name in EXTENDED_ATTRIBUTES for t in tokens):
         tokens = _extend_attributes(tokens)
@@ -139,13 +150,16 @@ def _body_of_view(definition: str) -> list[Token]:
     return tokens[next(i for i, t in enumerate(tokens) if t.spells("AS")) + 1 : -4]
 
 
-async def describe_late_binding_views(backend: Backend) -> None:
-    """Find out the columns that the late-binding views have now."""
+async def describe_late_binding_views(
+    backend: Backend, names: Collection[str] = frozenset()
+) -> None:
+    """Find out the columns that the late-binding views have now: those of `names`, or else all."""
     found = []
     views = await backend.query(
-        "select l.oid, l.definition from pg_standin.late_binding l join pg_class using (oid)"
+        "select l.oid, l.definition, relname from pg_standin.late_binding l "
+        "join pg_class using (oid)"
     )
-    for oid, definition in views:
+    for oid, definition, _ in [view for view in views if view[2] in names] or views:
         try:
             body = await translate_query(_body_of_view(str(definition)), backend)
             columns = await backend.describe(render(body))

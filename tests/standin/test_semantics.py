@@ -69,6 +69,10 @@ VALUES = [
     ("r_ORDER_BY_clause",
      "select min(v) from (select first_value(n) over (order by n desc rows unbounded preceding) v "
      "from (select 1 as n union all select null))", [None]),
+    ("r_CASE_function",
+     "select case when a = 1 then cast(n as decimal(10,4)) end, "
+     "case a when 2 then n::decimal(6,1) when 3 then null end from golden where n = 1.00",
+     [D("1.0000"), None]),
     ("r_SELECT_list", "select 1 + 1 as two, two * 2 as four, four + two", [2, 4, 6]),
     ("r_QUALIFY_clause",
      "with g as (select a, row_number() over (order by n) as r from golden qualify r = 1) "
@@ -147,6 +151,16 @@ def test_varchar_counts_bytes(golden: Connection) -> None:
     assert rows(golden, "select v from narrow order by 1") == [["abcd"], ["éé"]]
     assert failure(golden, "insert into narrow values ('ééa')")["C"] == "22001"
     execute(golden, "drop table narrow")
+
+
+def test_a_case_has_the_precision_of_its_branches(golden: Connection) -> None:
+    """r_numeric_computations201: every decimal has a precision and a scale."""
+    execute(golden, "create view cased as select case when a > 0 then n::decimal(10,4) else null "
+            "end as d, case when a > 1 then case when a > 2 then cast('x' as varchar(7)) end "
+            "else 'y'::varchar(7) end as v from golden")  # fmt: skip
+    types = rows(golden, "select data_type from svv_redshift_columns where table_name = 'cased'")
+    assert types == [["numeric(10,4)"], ["character varying(7)"]]
+    execute(golden, "drop view cased")
 
 
 def test_keys_are_not_enforced_but_not_null_is(golden: Connection) -> None:

@@ -210,3 +210,6 @@ $$;
 create function pg_catalog.pg_last_copy_count() returns bigint language sql stable as $$
     select coalesce(nullif(current_setting('standin.last_copy_count', true), ''), '0')::bigint
 $$;
+create function pg_catalog.current_user_id() returns integer language sql stable as $$
+    select usesysid::integer from pg_user where usename = current_user
+$$;

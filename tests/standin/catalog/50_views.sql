@@ -38,10 +38,32 @@ begin
     execute format('select count(*) from %s', target::regclass) into counted;
     return counted;
 end $$;
+-- A computed decimal has no scale on PostgreSQL; on Redshift it always has one. Its true scale is
+-- not known here: one that loses nothing in practice is reported.
 create function pg_standin.type_name(type oid, typmod integer) returns text
 language sql stable as $$
     select case when type = 'text'::regtype then 'character varying(65535)'
+        when type = 'numeric'::regtype and typmod < 0 then 'numeric(38,12)'
         else format_type(type, typmod) end
+$$;
+create function pg_standin.bare_type(type oid, typmod integer) returns text
+language sql stable as $$
+    select regexp_replace(pg_standin.type_name(type, typmod), '[(].*[)]', '')
+$$;
+create function pg_standin.character_length(type oid, typmod integer) returns integer
+language sql immutable as $$
+    select case when type in (1042, 1043, 25)
+        then case when typmod > 4 then typmod - 4 else 65535 end end
+$$;
+create function pg_standin.numeric_precision(type oid, typmod integer) returns integer
+language sql immutable as $$
+    select case type when 1700 then case when typmod < 0 then 38 else ((typmod - 4) >> 16) & 65535 end
+        when 20 then 64 when 23 then 32 when 21 then 16 when 701 then 53 when 700 then 24 end
+$$;
+create function pg_standin.numeric_scale(type oid, typmod integer) returns integer
+language sql immutable as $$
+    select case type when 1700 then case when typmod < 0 then 12 else (typmod - 4) & 2047 end
+        when 20 then 0 when 23 then 0 when 21 then 0 end
 $$;
 create function pg_standin.dist_style(target oid) returns text language sql stable as $$
     select coalesce((select case when diststyle = 'KEY' then format('KEY(%s)', distkey)
@@ -112,6 +134,10 @@ begin
                     'case when data_type in (''text'', ''character varying'') then '
                     'coalesce(character_maximum_length, 65535) else character_maximum_length end'
                     '::information_schema.cardinal_number as character_maximum_length'
+                when target.name = 'columns' and attname in ('numeric_precision', 'numeric_scale') then
+                    format('coalesce(%1$I, case when data_type = ''numeric'' then %2$s end)'
+                           '::information_schema.cardinal_number as %1$I', attname,
+                           case attname when 'numeric_scale' then 12 else 38 end)
                 else quote_ident(attname) end, ', ' order by attnum)
         into columns from pg_attribute
         where attrelid = format('%I.%I', target.schema, target.name)::regclass and attnum > 0;
@@ -160,9 +186,14 @@ select current_database()::text as database_name, schema_name::text, table_name:
 from pg_standin.visible_column;
 create view pg_catalog.svv_all_columns as select * from pg_catalog.svv_redshift_columns;
 create view pg_catalog.svv_columns as
-select database_name as table_catalog, schema_name as table_schema, table_name, column_name,
-    ordinal_position, column_default, is_nullable, data_type, remarks
-from pg_catalog.svv_redshift_columns;
+select current_database()::text as table_catalog, schema_name::text as table_schema,
+    table_name::text, column_name::text, ordinal_position, column_default,
+    case when not_null then 'NO' else 'YES' end as is_nullable,
+    pg_standin.bare_type(type, typmod) as data_type,
+    pg_standin.character_length(type, typmod) as character_maximum_length,
+    pg_standin.numeric_precision(type, typmod) as numeric_precision,
+    pg_standin.numeric_scale(type, typmod) as numeric_scale, remarks
+from pg_standin.visible_column;
 create view pg_catalog.svv_redshift_tables as
 select current_database()::text as database_name, schema_name::text, name::text as table_name,
     kind as table_type, relacl::text as table_acl, obj_description(oid, 'pg_class') as remarks,
@@ -238,12 +269,8 @@ create function pg_standin.show_columns(database text, schema text, relation tex
 ) language sql stable as $$
     select current_database()::text, schema_name::text, table_name::text, column_name::text,
         ordinal_position, column_default, case when not_null then 'NO' else 'YES' end,
-        regexp_replace(pg_standin.type_name(type, typmod), '[(].*[)]', ''),
-        case when type in (1042, 1043, 25) then case when typmod > 4 then typmod - 4 else 65535 end
-        end,
-        case when type = 1700 then ((typmod - 4) >> 16) & 65535 when type = 20 then 64
-             when type = 23 then 32 when type = 21 then 16 end,
-        case when type = 1700 then (typmod - 4) & 2047 when type in (20, 21, 23) then 0 end,
+        pg_standin.bare_type(type, typmod), pg_standin.character_length(type, typmod),
+        pg_standin.numeric_precision(type, typmod), pg_standin.numeric_scale(type, typmod),
         remarks, null::text, sortkey, distkey::integer, 'none', null::text
     from pg_standin.visible_column
     where database = current_database() and schema_name = schema and table_name = relation
