@@ -47,8 +47,6 @@ converted as (
 
     select
         described.*,
-        described.measured_at >= date_range.first_date and described.measured_at < date_range.last_date + 1
-            as measured_in_range,
         {% for quantity in quantities() -%}
         {{ quantity }}_units.unit is not null as {{ quantity }}_unit_is_known,
         round(
@@ -57,8 +55,10 @@ converted as (
                 as decimal(28, 8)
             ) / cast({{ quantity }}_units.denominator as decimal(9, 0)),
             4
-        ) as canonical_{{ quantity }}{{ ',' if not loop.last }}
-        {% endfor %}
+        ) as canonical_{{ quantity }},
+        {% endfor -%}
+        described.measured_at >= date_range.first_date and described.measured_at < date_range.last_date + 1
+            as measured_in_range
     from described
     cross join date_range
     {%- for quantity in quantities() %}
@@ -102,9 +102,10 @@ checked as (
             else ''
         end as reasons
     from converted
-    {%- for quantity in quantities() %}
-    inner join valid_ranges as {{ quantity }}_range on {{ quantity }}_range.quantity = '{{ quantity }}'
-    {%- endfor %}
+    {% for quantity in quantities() -%}
+    inner join valid_ranges as {{ quantity }}_range
+        on {{ quantity }}_range.quantity = '{{ quantity }}'
+    {% endfor %}
 
 ),
 

@@ -14,27 +14,25 @@ affected_groups("experiment_id, cast(date_trunc('month', measured_date) as date)
     )
 }}
 
-with
-{%- if is_incremental() %}
-affected as (
+with {% if is_incremental() %}affected as (
 
     {{ affected_groups("experiment_id, cast(date_trunc('month', measured_date) as date) as month") | indent(4) }}
 
 ),
-{%- endif %}
-days as (
+
+{% endif %}days as (
 
     select
         days.*,
         cast(date_trunc('month', days.measured_date) as date) as month
     from {{ ref('daily_measurement_summary') }} as days
-    {%- if is_incremental() %}
+    {% if is_incremental() -%}
     inner join affected
         on
             days.experiment_id = affected.experiment_id
             and days.measured_date >= affected.month
             and days.measured_date < cast(affected.month + interval '1 month' as date)
-    {%- endif %}
+    {% endif %}
 
 ),
 
@@ -43,14 +41,14 @@ summarized as (
     select
         experiment_id,
         month,
-        cast(sum(measurement_count) as bigint) as measurement_count
-        {%- for quantity in quantities() %},
+        {% for quantity in quantities() -%}
         cast(sum({{ quantity }}_n) as bigint) as {{ quantity }}_n,
         cast(sum({{ quantity }}_sum) as decimal(38, 4)) as {{ quantity }}_sum,
         cast(sum({{ quantity }}_sum_of_squares) as decimal(38, 8)) as {{ quantity }}_sum_of_squares,
         min({{ quantity }}_min) as {{ quantity }}_min,
-        max({{ quantity }}_max) as {{ quantity }}_max
-        {%- endfor %}
+        max({{ quantity }}_max) as {{ quantity }}_max,
+        {% endfor -%}
+        cast(sum(measurement_count) as bigint) as measurement_count
     from days
     group by experiment_id, month
 
