@@ -31,9 +31,10 @@ exports as (
         case when batches.batch_id = shown.batch_id then 1 else 0 end as is_shown
     from {{ source('ledger', 'batches') }} as batches
     inner join shown on batches.version_at <= shown.version_at
+    left join ({{ superseded_batches() }}) as superseded on batches.batch_id = superseded.batch_id
     where
         batches.source_table = '{{ snapshot_sources()[snapshot] }}'
-        and (batches.batch_id = shown.batch_id or {{ is_live('batches') }})
+        and (batches.batch_id = shown.batch_id or superseded.batch_id is null)
 
 ),
 

@@ -17,6 +17,14 @@
     )
 {%- endmacro %}
 
+{#- The same as a query of the batches that do not count, to be joined: where EXISTS stands below an
+    OR or inside an aggregate, Redshift's planner cannot turn it into a join. -#}
+{% macro superseded_batches() -%}
+    select distinct batch_id
+    from {{ source('ledger', 'events') }}
+    where event = 'superseded'
+{%- endmacro %}
+
 {#- A query of the batches (batch_id, version_at) that a snapshot has applied. -#}
 {% macro applied_exports(snapshot) -%}
     select batches.batch_id, batches.version_at, batches.export_key
@@ -78,8 +86,9 @@
     from (
         select
             max(seen.version_at) as newest,
-            sum(case when {{ is_live('seen') }} then 0 else 1 end) as replaced
+            count(superseded.batch_id) as replaced
         from ({{ applied_exports(snapshot) }}) as seen
+        left join ({{ superseded_batches() }}) as superseded on seen.batch_id = superseded.batch_id
     ) as applied
     left join ({{ unapplied_exports(snapshot) }}) as waiting on 1 = 1
     having count(waiting.batch_id) > 0

@@ -19,15 +19,24 @@
     end
 {%- endmacro %}
 
-{#- Redshift casts a text with an exponent to a double, not to a decimal. -#}
+{#- Redshift casts a text with an exponent to a double only. Of a double, 15 digits count; so it is
+    rounded there before it is cut. The outer cast states the type to who asks the catalog for the
+    columns of a late-binding view. -#}
 {% macro redshift__safe_decimal(text) -%}
-    case
-        when {{ text }} ~ {{ decimal_pattern() }}
-            then case
-                when {{ text }} not like '%e%' and {{ text }} not like '%E%'
-                    then cast(trunc(try_cast({{ text }} as decimal(38, 20)), 8) as decimal(18, 8))
-                when abs(try_cast({{ text }} as double precision)) < 999999999
-                    then cast(try_cast({{ text }} as double precision) as decimal(18, 8))
-            end
-    end
+    {%- set float = 'try_cast(' ~ text ~ ' as double precision)' -%}
+    cast(
+        case
+            when {{ text }} ~ {{ decimal_pattern() }}
+                then trunc(
+                    case
+                        when {{ text }} not like '%e%' and {{ text }} not like '%E%'
+                            then try_cast({{ text }} as decimal(38, 20))
+                        {%- for limit, scale in [(1000, 12), (1000000, 9), (999999999, 6)] %}
+                        when abs({{ float }}) < {{ limit }} then cast({{ float }} as decimal(38, {{ scale }}))
+                        {%- endfor %}
+                    end,
+                    8
+                )
+        end as decimal(18, 8)
+    )
 {%- endmacro %}

@@ -9,7 +9,7 @@ with research_db as (
 unioned as (
 
     select
-        'research_db' as source_system,
+        cast('research_db' as varchar(32)) as source_system,
         research_db.*
     from research_db
 

@@ -128,9 +128,9 @@ final as (
 
         ---------- in canonical units: degC, hPa, %; null where it cannot be stored
         {% for quantity in quantities() -%}
-        case
-            when abs(canonical_{{ quantity }}) < 1000000 then cast(canonical_{{ quantity }} as decimal(10, 4))
-        end as {{ quantity }},
+        cast(
+            case when abs(canonical_{{ quantity }}) < 1000000 then canonical_{{ quantity }} end as decimal(10, 4)
+        ) as {{ quantity }},
         {% endfor %}
         ---------- as the source wrote it
         source_measured_at,

@@ -31,7 +31,7 @@ with {% if is_incremental() %}affected as (
         on
             days.experiment_id = affected.experiment_id
             and days.measured_date >= affected.month
-            and days.measured_date < cast(affected.month + interval '1 month' as date)
+            and days.measured_date < cast({{ dbt.dateadd('month', 1, 'affected.month') }} as date)
     {% endif %}
 
 ),

@@ -28,7 +28,7 @@ minutes as (
 
     select
         time_key,
-        cast('1970-01-01' as timestamp) + time_key * interval '1 minute' as minute_start
+        {{ dbt.dateadd('minute', 'time_key', "cast('1970-01-01' as timestamp)") }} as minute_start
     from occurring
 
 ),
