@@ -20,8 +20,8 @@ lint: $(VENV)/dev.installed ## every linter and type check that CI runs
 	@BIN=$(BIN) .ci/lint
 
 clean: ## stop the embedded servers and remove everything that was made here
-	@if [ -x $(BIN)/warehouse ]; then $(BIN)/warehouse down; fi
-	rm -rf $(VENV) .warehouse target logs profiles.yml .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@if [ -x $(BIN)/warehouse ]; then $(BIN)/warehouse down --delete; fi
+	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf *.egg-info
 

@@ -85,11 +85,15 @@ def up() -> None:
 
 
 @cli.command()
-def down() -> None:
+@click.option("--delete", is_flag=True, help="Delete the database and the objects as well.")
+def down(delete: bool) -> None:
     """Stop the embedded servers; what they hold stays."""
     from loaders.embedded.local import LocalServers
 
-    LocalServers(find_project()).down()
+    servers = LocalServers(find_project())
+    servers.down()
+    if delete:
+        servers.delete()
 
 
 @cli.command()

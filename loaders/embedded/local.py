@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,14 @@ class LocalServers:
         """Stop both servers; data and objects stay."""
         self.object_store.stop()
         self.postgres.stop()
+
+    def delete(self) -> None:
+        """Delete what the servers hold, wherever it lies, and the `profiles.yml` written here."""
+        self.postgres.remove()
+        shutil.rmtree(self.project_dir / STATE, ignore_errors=True)
+        profiles = self.project_dir / "profiles.yml"
+        if profiles.exists() and profiles.read_text(encoding="utf-8").startswith(MARK):
+            profiles.unlink()
 
     def _profiles(self, postgres: EmbeddedPostgres) -> str:
         """Fill the target `local` of profiles.example.yml with the server's own values."""
