@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,14 +65,25 @@ def _replace_database(postgres: EmbeddedPostgres, name: str, template: str) -> N
 
 
 @pytest.fixture
-def empty(postgres: EmbeddedPostgres, dbt_environment: Path) -> Iterator[Desk]:
-    """Give a warehouse that was set up and holds nothing, and an empty bucket."""
-    _replace_database(postgres, DATABASE, "template1")
+def fresh(postgres: EmbeddedPostgres, dbt_environment: Path) -> Iterator[Callable[[], Desk]]:
+    """Give a function that empties warehouse and bucket, for tests that play several histories."""
     desk = Desk.open(ROOT, dbt_environment)
-    with desk.project.warehouse() as warehouse:
-        setup(warehouse, desk.project.contracts)
-    yield desk
+
+    def begin() -> Desk:
+        desk.clear_bucket()
+        _replace_database(postgres, DATABASE, "template1")
+        with desk.project.warehouse() as warehouse:
+            setup(warehouse, desk.project.contracts)
+        return desk
+
+    yield begin
     desk.clear_bucket()
+
+
+@pytest.fixture
+def empty(fresh: Callable[[], Desk]) -> Desk:
+    """Give a warehouse that was set up and holds nothing, and an empty bucket."""
+    return fresh()
 
 
 @pytest.fixture(scope="session")
