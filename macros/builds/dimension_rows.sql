@@ -8,14 +8,14 @@
 with versions as (
 
     select
-        snapshot.*,
+        recorded.*,
         case
             when row_number() over (partition by {{ entity }}_id order by dbt_valid_from) = 1
                 then {{ min_timestamp() }}
             else dbt_valid_from
         end as valid_from,
         dbt_valid_to as valid_to
-    from {{ snapshot }} as snapshot
+    from {{ snapshot }} as recorded
 
 ),
 

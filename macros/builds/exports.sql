@@ -8,21 +8,29 @@
     }) }}
 {%- endmacro %}
 
-{#- Condition: the batch `alias` counts, that is, no other load has replaced it. -#}
-{% macro is_live(alias) -%}
-    not exists (
-        select 1
-        from {{ source('ledger', 'events') }} as superseded
-        where superseded.batch_id = {{ alias }}.batch_id and superseded.event = 'superseded'
-    )
-{%- endmacro %}
-
-{#- The same as a query of the batches that do not count, to be joined: where EXISTS stands below an
-    OR or inside an aggregate, Redshift's planner cannot turn it into a join. -#}
+{#- A query of the batches that do not count: replaced by another load, or exports as of a time for
+    which there is another export (the one whose key sorts last counts, whatever came first). -#}
 {% macro superseded_batches() -%}
-    select distinct batch_id
+    select batch_id
     from {{ source('ledger', 'events') }}
     where event = 'superseded'
+    union
+    select outranked.batch_id
+    from {{ source('ledger', 'batches') }} as outranked
+    inner join {{ source('ledger', 'batches') }} as winner
+        on
+            outranked.source_table = winner.source_table
+            and outranked.version_at = winner.version_at
+            and outranked.export_key < winner.export_key
+    left join {{ source('ledger', 'events') }} as replaced
+        on winner.batch_id = replaced.batch_id and replaced.event = 'superseded'
+    where replaced.batch_id is null
+{%- endmacro %}
+
+{#- Condition: the batch `alias` counts. Not for use below an OR or inside an aggregate, where
+    Redshift's planner cannot turn it into a join: join superseded_batches() there. -#}
+{% macro is_live(alias) -%}
+    {{ alias }}.batch_id not in ({{ superseded_batches() }})
 {%- endmacro %}
 
 {#- A query of the batches (batch_id, version_at) that a snapshot has applied. -#}
@@ -71,7 +79,7 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- A query (snapshot, waiting, needs_reset) of the snapshots that `warehouse run` has work for.
+{#- A query (snapshot_name, waiting, needs_reset) of the snapshots that `warehouse run` has work for.
     needs_reset: an export came late, or one that was applied has been replaced. -#}
 {% macro waiting_exports() -%}
     {%- for snapshot in snapshot_sources() -%}
@@ -79,7 +87,7 @@
     union all
     {% endif -%}
     select
-        '{{ snapshot }}' as snapshot,
+        '{{ snapshot }}' as snapshot_name,
         count(waiting.batch_id) as waiting,
         coalesce(max(case when waiting.version_at <= applied.newest or applied.replaced > 0 then 1 else 0 end), 0)
             as needs_reset
@@ -95,16 +103,17 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- run-operation: empty a snapshot and forget what it applied, so that its exports replay. -#}
+{#- run-operation: empty a snapshot and forget what it applied, so that its exports replay. Takes
+    the build, so that none sees a snapshot that is half replayed. -#}
 {% macro reset_snapshot(name) -%}
     {%- if name not in snapshot_sources() -%}
         {{ exceptions.raise_compiler_error(
             'No snapshot ' ~ name ~ '; there are: ' ~ snapshot_sources().keys() | join(', ')) }}
     {%- endif -%}
     {%- if execute -%}
-        {%- do execute_in_transaction(lock_model(name)) -%}
+        {%- do take_build() -%}
         {%- do execute_in_transaction('delete from ' ~ ref(name)) -%}
         {%- do execute_in_transaction('delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ name ~ "'") -%}
-        {%- do adapter.commit() -%}
+        {%- do release_build('success') -%}
     {%- endif -%}
 {%- endmacro %}

@@ -1,30 +1,35 @@
-{#- on-run-start: take the build, so that two cannot run at once in one target. A build that died
-    has no database session any more, and is taken over; should it wake up, its claims fail. -#}
+{#- on-run-start: take the build. -#}
 {% macro start_build() -%}
     {%- if execute and is_writing_command() -%}
-        {%- set builds = source('ledger', 'builds') -%}
-        {%- if adapter.get_relation(builds.database, builds.schema, builds.identifier) is none -%}
-            {{ exceptions.raise_compiler_error(
-                'There is no ledger in schema ' ~ builds.schema ~ ': run `warehouse setup --target '
-                ~ target.name ~ '` first.') }}
-        {%- endif -%}
-        {%- do execute_in_transaction(lock_model('builds')) -%}
-        {%- set unfinished = query_in_transaction(
-            'select invocation_id, db_user, started_at from ' ~ builds ~ ' where finished_at is null') -%}
-        {%- if unfinished and query_in_transaction(other_dbt_sessions())[0][0] > 0 -%}
-            {%- set other = unfinished[0] -%}
-            {{ exceptions.raise_compiler_error(
-                'Another build holds this target: invocation ' ~ other[0] ~ ' of user ' ~ other[1]
-                ~ ', since ' ~ other[2] ~ ' UTC. Wait until it is done, then run this again.') }}
-        {%- endif -%}
-        {%- do execute_in_transaction('update ' ~ builds ~ ' set finished_at = ' ~ utc_now()
-            ~ ", outcome = 'abandoned' where finished_at is null") -%}
-        {%- do execute_in_transaction('insert into ' ~ builds ~ ' (invocation_id, started_at, db_user) select '
-            ~ "'" ~ invocation_id ~ "', " ~ utc_now() ~ ', current_user') -%}
-        {%- do adapter.commit() -%}
+        {%- do take_build() -%}
     {%- endif -%}
 {%- endmacro %}
 
 {% macro is_writing_command() -%}
     {{ return(flags.WHICH in ['build', 'run', 'retry', 'seed', 'snapshot']) }}
+{%- endmacro %}
+
+{#- Makes this invocation the one that builds this target: two cannot at once. A build that died
+    has no database session any more, and is taken over; should it wake up, its claims fail. -#}
+{% macro take_build() -%}
+    {%- set builds = source('ledger', 'builds') -%}
+    {%- if adapter.get_relation(builds.database, builds.schema, builds.identifier) is none -%}
+        {{ exceptions.raise_compiler_error(
+            'There is no ledger in schema ' ~ builds.schema ~ ': run `warehouse setup --target '
+            ~ target.name ~ '` first.') }}
+    {%- endif -%}
+    {%- do execute_in_transaction(lock_model('builds')) -%}
+    {%- set unfinished = query_in_transaction(
+        'select invocation_id, db_user, started_at from ' ~ builds ~ ' where finished_at is null') -%}
+    {%- if unfinished and query_in_transaction(other_dbt_sessions())[0][0] > 0 -%}
+        {%- set other = unfinished[0] -%}
+        {{ exceptions.raise_compiler_error(
+            'Another build holds this target: invocation ' ~ other[0] ~ ' of user ' ~ other[1]
+            ~ ', since ' ~ other[2] ~ ' UTC. Wait until it is done, then run this again.') }}
+    {%- endif -%}
+    {%- do execute_in_transaction('update ' ~ builds ~ ' set finished_at = ' ~ utc_now()
+        ~ ", outcome = 'abandoned' where finished_at is null") -%}
+    {%- do execute_in_transaction('insert into ' ~ builds ~ ' (invocation_id, started_at, db_user) select '
+        ~ "'" ~ invocation_id ~ "', " ~ utc_now() ~ ', current_user') -%}
+    {%- do adapter.commit() -%}
 {%- endmacro %}

@@ -91,6 +91,23 @@ def test_an_export_that_was_replaced_is_replayed_as_it_is_now(empty: Desk) -> No
     assert [name for name, *_ in empty.rows(VERSIONS)] == ["Right", "Second"]
 
 
+def test_of_two_exports_as_of_one_time_the_key_that_sorts_last_counts(empty: Desk) -> None:
+    empty.put_experiments("20200101", {"experiment_name": "First"})
+    empty.refresh()
+    # The same instant, written in another zone: another key, and it comes later but sorts first.
+    folder = "research_db/experiments/exported_at=20191231T220000-0200/"
+    first = "research_db/experiments/exported_at=20200101T000000Z/"
+    body = empty.project.staging.client.get_object(
+        Bucket=empty.project.settings.bucket, Key=first + "part-0.csv"
+    )["Body"].read()
+    empty.put(folder + "part-0.csv", body.replace(b"First", b"Outranked"))
+    empty.put(folder + "_SUCCESS", "")
+    empty.refresh()
+    assert empty.rows(VERSIONS) == [("First", False, MIN, MAX)]
+    waiting = empty.dbt.query("{{ waiting_exports() }}")
+    assert waiting == []
+
+
 def test_grants_and_the_monthly_view_survive_a_partial_build(demo: Desk) -> None:
     demo.execute("drop role if exists a_reader")
     demo.execute("create role a_reader")
