@@ -1,5 +1,5 @@
 -- Parts that can be merged (n, sum, sum of squares, min, max) per experiment and UTC day. Only the
--- groups that new rows touch are recomputed.
+-- groups that new rows touch are recomputed. On Redshift it lies where the fact's rows lie.
 {{
     config(
         pre_hook=[

@@ -1,4 +1,4 @@
--- The daily parts merged per experiment and UTC month.
+-- The daily parts merged per experiment and UTC month. On Redshift it lies where they lie.
 {%- set affected_months -%}
 affected_groups("experiment_id, cast(date_trunc('month', measured_date) as date) as month")
 {%- endset %}

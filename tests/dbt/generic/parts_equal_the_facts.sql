@@ -1,10 +1,13 @@
--- The daily parts, kept group by group, are those that all facts give at once.
+{#- The parts of a summary, kept group by group, are those that all facts give at once.
+      period         day or month
+      period_column  the summary's column with its first day -#}
+{% test parts_equal_the_facts(model, period, period_column) %}
 {%- set parts = ['n', 'sum', 'sum_of_squares', 'min', 'max'] %}
 with expected as (
 
     select
         experiment_id,
-        cast(measured_at as date) as measured_date,
+        cast(date_trunc('{{ period }}', measured_at) as date) as {{ period_column }},
         {% for quantity in quantities() -%}
         count({{ quantity }}) as {{ quantity }}_n,
         sum({{ quantity }}) as {{ quantity }}_sum,
@@ -22,14 +25,14 @@ actual as (
 
     select
         experiment_id,
-        measured_date,
+        {{ period_column }},
         {% for quantity in quantities() -%}
         {%- for part in parts -%}
         {{ quantity }}_{{ part }},
         {% endfor -%}
         {%- endfor -%}
         measurement_count
-    from {{ ref('daily_measurement_summary') }}
+    from {{ model }}
 
 ),
 
@@ -58,4 +61,5 @@ differences as (
 )
 
 select * from differences
-where not exists ({{ lagging_events('fact_measurements', 'daily_measurement_summary') }})
+where not exists ({{ lagging_events('fact_measurements', model.identifier) }})
+{% endtest %}
