@@ -47,11 +47,12 @@ _TABLES = {
         model varchar(255) not null, dimension varchar(255) not null,
         natural_key varchar(255) not null, dimension_key bigint not null,
         valid_from timestamp, valid_to timestamp""",
+    # Quoted: RAW is a reserved word of Redshift.
     "rejected_rows": """
         source_table varchar(255) not null, bucket varchar(63) not null,
         object_key varchar(1024) not null, generation integer not null, record_number bigint,
         line_number bigint, byte_offset bigint, reason varchar(64) not null,
-        detail varchar(4096), raw {varbyte}, recorded_at timestamp not null""",
+        detail varchar(4096), "raw" {varbyte}, recorded_at timestamp not null""",
     "runs": """
         run_id varchar(36) not null primary key, command varchar(64) not null,
         host varchar(255), os_user varchar(255), pid integer, started_at timestamp not null,
@@ -213,7 +214,7 @@ class Ledger:
     ) -> None:
         self._db.execute_many(
             f"insert into {self._name('rejected_rows')} (source_table, bucket, object_key, "
-            "generation, record_number, line_number, byte_offset, reason, detail, raw, "
+            'generation, record_number, line_number, byte_offset, reason, detail, "raw", '
             f"recorded_at) values ({', '.join(['%s'] * 10)}, {self._db.now})",
             (
                 (

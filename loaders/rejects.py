@@ -66,7 +66,7 @@ def rejected_rows(
     rejected = db.schemas.ledger("rejected_rows").sql
     rows = db.fetch(
         "select source_table, bucket, object_key, generation, record_number, line_number, "
-        f"byte_offset, reason, detail, raw, recorded_at from {rejected} "
+        f'byte_offset, reason, detail, "raw", recorded_at from {rejected} '
         "where source_table = coalesce(%s, source_table) and object_key = coalesce(%s, object_key) "
         "order by recorded_at desc, source_table, object_key, record_number limit %s",
         (source_table, key, limit),

@@ -15,12 +15,13 @@
         and session.pid <> pg_backend_pid()
 {%- endmacro %}
 
+{#- The view's columns are documented as char(50): padded, and the user's number as text. -#}
 {% macro redshift__other_dbt_sessions() -%}
     select count(*)
     from sys_session_history
     where
         end_time is null
-        and database_name = current_database()
-        and user_id = current_user_id
+        and trim(database_name) = current_database()
+        and trim(cast(user_id as varchar(50))) = cast(current_user_id as varchar(50))
         and session_id <> pg_backend_pid()
 {%- endmacro %}

@@ -23,14 +23,15 @@
     rounded there before it is cut. The outer cast states the type to who asks the catalog for the
     columns of a late-binding view. -#}
 {% macro redshift__safe_decimal(text) -%}
+    {%- set exact = 'try_cast(' ~ text ~ ' as decimal(38, 20))' -%}
     {%- set float = 'try_cast(' ~ text ~ ' as double precision)' -%}
     cast(
         case
             when {{ text }} ~ {{ decimal_pattern() }}
                 then trunc(
                     case
-                        when {{ text }} not like '%e%' and {{ text }} not like '%E%'
-                            then try_cast({{ text }} as decimal(38, 20))
+                        when {{ text }} not like '%e%' and {{ text }} not like '%E%' and abs({{ exact }}) < 999999999
+                            then {{ exact }}
                         {%- for limit, scale in [(1000, 12), (1000000, 9), (999999999, 6)] %}
                         when abs({{ float }}) < {{ limit }} then cast({{ float }} as decimal(38, {{ scale }}))
                         {%- endfor %}
