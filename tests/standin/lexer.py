@@ -16,14 +16,14 @@ WORD, QUOTED, STRING, NUMBER, PARAM, OPERATOR = (
     "word", "quoted", "string", "number", "param", "operator",
 )  # fmt: skip
 
-_GAP = re.compile(r"(?:\s+|--[^\n]*)+")
+_GAP = re.compile(r"(?:[ \t\r\n\f\v]+|--[^\n]*)+")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _PATTERNS = (
     (PARAM, re.compile(r"\$\d+")),
     (STRING, re.compile(r"\$((?:[A-Za-z_]\w*)?)\$.*?\$\1\$", re.S)),
     # As in PostgreSQL 8.0, a backslash escapes in plain literals too.
     (STRING, re.compile(r"[eE]?'(?:[^'\\]|''|\\.)*'", re.S)),
-    (WORD, re.compile(r"[^\W\d][\w$]*")),
+    (WORD, re.compile(r"[A-Za-z_\x80-\U0010ffff][\w$\x80-\U0010ffff]*")),
     (QUOTED, re.compile(r'"(?:[^"]|"")*"', re.S)),
     (NUMBER, re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")),
     (OPERATOR, re.compile(r"::|<>|!=|<=|>=|\|\||!~\*|!~|~\*|\*\*|->>|->|[^\s\w]")),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.standin.backend import Backend
 from tests.standin.lexer import Token
+from tests.standin.wire import Column
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,8 @@ class Statement:
 
     sql: str
     types: bytes
-    plan: Plan | None = field(default=None)
+    plan: Plan | None = None
+    columns: list[Column] = field(default_factory=list)  # once the client asked for them
 
 
 def script(tag: str, *steps: str) -> Plan:

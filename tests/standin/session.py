@@ -27,6 +27,7 @@ from tests.standin.wire import (
     serialization_error,
     take_text,
     text,
+    text_formats,
     to_sql_error,
 )
 
@@ -170,7 +171,8 @@ class Session:
             self._send(message(kind, parameters))
         kind, described = await self.backend.read_past_notices()
         if kind == b"T":
-            self._send(row_description(parse_row_description(described)))
+            statement.columns = parse_row_description(described)
+            self._send(row_description(statement.columns))
         else:
             self._send(message(kind, described))
 
@@ -187,7 +189,9 @@ class Session:
             await self._prepare(statement)
         if statement.plan is not None and statement.plan.tokens is not None:
             await self.backend.send(
-                message(b"B", b"\0\0" + values) + message(b"D", b"P\0") + message(b"H")
+                message(b"B", b"\0\0" + text_formats(values, statement.columns))
+                + message(b"D", b"P\0")
+                + message(b"H")
             )
             kind, body = await self.backend.read_past_notices()
             if kind == b"E":

@@ -29,6 +29,11 @@ def test_values_travel_in_the_types_of_redshift(redshift: Connection) -> None:
     ]]  # fmt: skip
 
 
+def test_types_that_redshift_lacks_travel_as_text(redshift: Connection) -> None:
+    catalog = "select proargtypes, proacl, prosrc from pg_proc where proname = 'md5' order by 1"
+    assert rows(redshift, catalog)[0] == ["17", None, "md5_bytea"]
+
+
 def test_parameters_are_bound(redshift: Connection) -> None:
     sql = "select %s + 1, %s || 'x', %s"
     for number in (1, 2):  # the second time the driver reuses its prepared statement

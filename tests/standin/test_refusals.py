@@ -85,7 +85,7 @@ def test_a_literal_keeps_its_value(text: str) -> None:
 
 @given(st.lists(st.sampled_from(
     ["select", "a", '"B c"', "'it''s; --'", "$tag$ ; $tag$", "$10", ")", "(", ",", "1.5e3", "::",
-     "/* ; */", "-- x\n", "<=", ".", "[0]", "é"]
+     "/* ; */", "-- x\n", "<=", ".", "[0]", "é", "\u200e"]
 )))  # fmt: skip
 def test_rendering_keeps_the_tokens(pieces: list[str]) -> None:
     tokens = lex(" ".join(pieces))

@@ -142,6 +142,21 @@ def redshift_type(column: Column) -> Column:
     return replace(column, oid=mapped, size=-1, typmod=-1 if mapped == VARCHAR else column.typmod)
 
 
+def text_formats(bind: bytes, columns: list[Column]) -> bytes:
+    """Ask for text, in the tail of a Bind, where the client takes a type for varchar.
+
+    The driver wants varchar in binary form; of the engine's other types that is no text.
+    """
+    foreign = [i for i, c in enumerate(columns) if c.oid not in SAME_IN_BOTH | {25}]
+    at = len(bind) - 2 * (1 + len(columns))
+    if not foreign or at < 0 or struct.unpack_from("!h", bind, at)[0] != len(columns):
+        return bind  # one format for all, or none: text
+    patched = bytearray(bind)
+    for i in foreign:
+        struct.pack_into("!h", patched, at + 2 * (1 + i), 0)
+    return bytes(patched)
+
+
 def parse_data_row(body: bytes) -> list[bytes | None]:
     """Decode the values of a DataRow."""
     values: list[bytes | None] = []
