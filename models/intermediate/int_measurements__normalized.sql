@@ -1,5 +1,6 @@
 -- One row per raw row of every applied batch, parsed once; rows of a superseded batch stay, with
 -- _is_live false, so that what they once touched can be found. Replaced batch by batch.
+-- On Redshift the versions of a measurement meet on one slice, and a build reads a few batches.
 {{
     config(
         materialized='incremental',

@@ -153,13 +153,20 @@ def _body_of_view(definition: str) -> list[Token]:
 async def describe_late_binding_views(
     backend: Backend, names: Collection[str] = frozenset()
 ) -> None:
-    """Find out the columns that the late-binding views have now: those of `names`, or else all."""
+    """Find out the columns that the late-binding views have now.
+
+    If one of `names` is a relation's, only of those among them: it takes a while for all.
+    """
     found = []
     views = await backend.query(
         "select l.oid, l.definition, relname from pg_standin.late_binding l "
         "join pg_class using (oid)"
     )
-    for oid, definition, _ in [view for view in views if view[2] in names] or views:
+    if names:
+        values = ", ".join(literal(name).text for name in names)
+        if await backend.query(f"select from pg_class where relname in ({values}) limit 1"):
+            views = [view for view in views if view[2] in names]
+    for oid, definition, _ in views:
         try:
             body = await translate_query(_body_of_view(str(definition)), backend)
             columns = await backend.describe(render(body))

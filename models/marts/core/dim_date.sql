@@ -1,3 +1,4 @@
+-- Small, and joined by everyone: a copy on each node of Redshift (dist all).
 {{
     config(
         pre_hook="{{ delete_rows_unlike(ref('int_dates__calendar'), key='date_key') }}",

@@ -1,5 +1,6 @@
 -- The minutes that occur in facts. A correction can take the last fact from a minute, so the
--- affected ones are deleted and those that still occur inserted again.
+-- affected ones are deleted and those that still occur inserted again. On Redshift
+-- a copy on each node (dist all): every question of a time of day joins it.
 {{
     config(
         pre_hook=[

@@ -1,4 +1,5 @@
 -- One row per measurement whose newest version is not fit to be a fact, with the reason.
+-- On Redshift spread evenly: never joined, looked up by key.
 {{
     config(
         pre_hook=[
