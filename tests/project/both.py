@@ -1,0 +1,210 @@
+"""One set of staged objects in both warehouses: PostgreSQL, and dbt-redshift on the stand-in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+from loaders.dbt_runner import Dbt
+from loaders.demo.nycflights13 import StagedObject
+from loaders.embedded.postgres import EmbeddedPostgres
+from loaders.identifiers import Schemas
+from loaders.ledger import create_tables
+from loaders.nightly import replay_exports
+from loaders.project import Project
+from loaders.warehouse.setup import setup
+from tests.project import awkward_objects
+from tests.project.conftest import DATABASE, _replace_database
+from tests.project.desk import ROOT, Desk
+from tests.standin.driver import execute, rows
+from tests.standin.server import StandIn
+
+Marts = dict[str, Counter[tuple[str, ...]]]
+SCHEMAS = (
+    "ledger", "raw_research_db", "staging", "intermediate", "snapshots", "seeds",
+    "research_warehouse",
+)  # fmt: skip
+LEDGER = {"batches": "batch_id", "events": "event_id"}
+UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+
+
+@dataclass
+class RedshiftDesk:
+    """The project on the stand-in. What the loader leaves is copied from PostgreSQL's tables."""
+
+    standin: StandIn
+    place: Path
+    dbt: Dbt = field(init=False)
+    project: Project = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.project = Project.open(ROOT, "redshift", self.place)
+        self.dbt = Dbt(self.project.settings, quiet=True)
+        tables = [
+            f"create table raw_{contract.source}.{contract.table} ("
+            + ", ".join(f"{column.name} {column.type.redshift}" for column in contract.columns)
+            + ", _batch_id bigint not null, _loaded_at timestamp not null)"
+            for contract in self.project.contracts
+        ]
+        for schema in SCHEMAS:  # other tests share the stand-in
+            self.standin.admin(f"drop schema if exists {schema} cascade")
+        with self.standin.connect() as connection:
+            connection.autocommit = True
+            execute(connection, "create schema raw_research_db")
+            execute(connection, *create_tables(Schemas(), "varbyte"), *tables)
+
+    def invoke(self, command: str, *arguments: str) -> None:
+        """Run a dbt command. Raises BuildFailed."""
+        with self._environment():
+            self.dbt.invoke(command, *arguments)
+
+    def run(self, *arguments: str) -> None:
+        """Replay the waiting exports and build, as `warehouse run` does after loading."""
+        with self._environment():
+            replay_exports(self.dbt)
+            self.dbt.invoke("build", *arguments)
+
+    @contextmanager
+    def _environment(self) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DBT_TARGET_PATH", str(self.place / "target"))
+            patch.setenv("DBT_LOG_PATH", str(self.place / "logs"))
+            patch.setenv("DBT_LOG_LEVEL_FILE", "debug")  # what is sent stands there
+            yield
+
+    @property
+    def log(self) -> str:
+        """What dbt has sent, among other things."""
+        return (self.place / "logs" / "dbt.log").read_text()
+
+    def rows(self, sql: str) -> list[list[object]]:
+        """Return the rows of a query through the real driver."""
+        with self.standin.connect() as connection:
+            return rows(connection, sql)
+
+    def receive(self, source: Desk) -> None:
+        """Insert the raw and ledger rows that PostgreSQL's loader has written since."""
+        tables = {f"ledger.{name}": key for name, key in LEDGER.items()}
+        for contract in self.project.contracts:
+            tables[f"raw_{contract.source}.{contract.table}"] = "_batch_id"
+        for table, key in tables.items():
+            found = source.rows(
+                "select attname from pg_attribute where attnum > 0 and not attisdropped "
+                f"and attrelid = '{table}'::regclass order by attnum"
+            )
+            columns = [str(row[0]) for row in found]
+            newest = self.standin.admin(f"select coalesce(max({key}), 0) from {table}")[0][0]
+            values = ", ".join(f"quote_nullable({column})" for column in columns)
+            lines = source.rows(
+                f"select concat_ws(', ', {values}) from {table} where {key} > {newest}"
+            )
+            if lines:
+                names = ", ".join(columns)
+                literals = ", ".join(f"({line})" for (line,) in lines)
+                self.standin.admin(f"insert into {table} ({names}) values {literals}")
+
+
+@dataclass(frozen=True)
+class Both:
+    """The marts after each step: the first objects, then the later ones.
+
+    On Redshift two more: after a build without news, and after a full refresh.
+    """
+
+    postgres: list[Marts]
+    redshift: list[Marts]
+    desk: RedshiftDesk
+    readable: list[object]  # before the full refresh: what was granted before the third build
+
+
+@pytest.fixture(scope="session")
+def redshift_profile(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a profile whose target `redshift` is the stand-in; give its directory."""
+    place = tmp_path_factory.mktemp("dbt-redshift")
+    output = {
+        "type": "redshift",
+        "host": standin.host,
+        "port": standin.port,
+        "user": standin.user,
+        "password": standin.password,
+        "dbname": standin.database,
+        "schema": "research_warehouse",
+        "sslmode": "verify-full",
+        "threads": 2,
+        "retries": 0,
+    }
+    profile = {"research_warehouse": {"target": "redshift", "outputs": {"redshift": output}}}
+    (place / "profiles.yml").write_text(yaml.safe_dump(profile))
+    return place
+
+
+@pytest.fixture(scope="session")
+def both(
+    postgres: EmbeddedPostgres, dbt_environment: Path, standin: StandIn, redshift_profile: Path
+) -> Both:
+    """Load and build the same objects in both, in two steps; then rebuild Redshift's marts."""
+    _replace_database(postgres, DATABASE, "template1")
+    source = Desk.open(ROOT, dbt_environment)
+    target = RedshiftDesk(standin, redshift_profile)
+    with source.project.warehouse() as warehouse:
+        setup(warehouse, source.project.contracts)
+    seen = Both([], [], target, [])
+    for objects, tests in ((awkward_objects.first(), ()), (awkward_objects.later(), UNTESTED)):
+        _stage(source, objects)
+        source.load()
+        replay_exports(source.dbt)
+        source.build()
+        columns = _columns(source)
+        seen.postgres.append(_read(source.rows, columns))
+        target.receive(source)
+        target.run(*tests)
+        seen.redshift.append(_read(target.rows, columns))
+    source.clear_bucket()
+    with standin.connect() as connection:
+        connection.autocommit = True
+        execute(
+            connection,
+            "create user mart_reader password disable",
+            "grant select on all tables in schema research_warehouse to mart_reader",
+        )
+    target.invoke("build", *UNTESTED)
+    seen.redshift.append(_read(target.rows, columns))
+    granted = target.rows(
+        "select relation_name from svv_relation_privileges where identity_name = 'mart_reader'"
+    )
+    seen.readable.extend(name for (name,) in granted)
+    target.invoke("build", "--full-refresh", *UNTESTED)
+    seen.redshift.append(_read(target.rows, columns))
+    return seen
+
+
+def _stage(desk: Desk, objects: Iterable[StagedObject]) -> None:
+    for item in objects:
+        desk.put(item.key, item.body)
+
+
+def _columns(desk: Desk) -> dict[str, str]:
+    """Return each mart's columns, those that begin with `_` left out."""
+    found = desk.rows(
+        "select c.relname, string_agg(a.attname, ', ' order by a.attnum) from pg_class c "
+        "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
+        "where c.relnamespace = 'research_warehouse'::regnamespace and c.relkind in ('r', 'm') "
+        "and left(a.attname, 1) <> '_' group by 1"
+    )
+    return dict(found)
+
+
+def _read(query: Callable[[str], Iterable[Iterable[object]]], columns: dict[str, str]) -> Marts:
+    """Return each mart's rows with every value as Python writes it: scale and type show."""
+    return {
+        mart: Counter(
+            tuple(map(repr, row)) for row in query(f"select {names} from research_warehouse.{mart}")
+        )
+        for mart, names in columns.items()
+    }

@@ -1,0 +1,125 @@
+"""The real dbt-redshift builds the whole project through the stand-in, and as it should."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from tests.project.both import Both
+from tests.standin.driver import execute
+
+# Models that claim events, whose hooks and statements must be one transaction.
+CLAIMING = (
+    "int_measurements__normalized", "fact_measurements", "quarantined_measurements", "dim_time",
+    "daily_measurement_summary", "monthly_measurement_summary", "snap_experiments",
+    "snap_locations",
+)  # fmt: skip
+SENT = re.compile(r"On (?:model|snapshot)\.research_warehouse\.(\w+): (?:/\*.*?\*/\s*)?(\w+ ?\w*)")
+LAYOUT = {
+    "dim_date": ["ALL", "date_key"],
+    "dim_experiments": ["ALL", "experiment_id"],
+    "dim_locations": ["ALL", "location_id"],
+    "dim_time": ["ALL", "time_key"],
+    "fact_measurements": ["KEY(experiment_id)", "measured_at"],
+    "quarantined_measurements": ["EVEN", "measurement_key"],
+    "daily_measurement_summary": ["KEY(experiment_id)", "measured_date"],
+    "monthly_measurement_summary": ["KEY(experiment_id)", "month"],
+    "monthly_temperature_summary": ["EVEN", "month"],
+}
+
+
+@pytest.fixture(scope="session")
+def catalog(both: Both) -> dict[str, Any]:
+    """Run `dbt docs generate` and return its nodes by name."""
+    both.desk.invoke("docs", "generate")
+    found = json.loads((both.desk.place / "target" / "catalog.json").read_text())
+    assert found["errors"] is None
+    return {name.split(".")[2]: node for name, node in found["nodes"].items()}
+
+
+def test_a_build_without_news_changes_nothing(both: Both) -> None:
+    assert both.redshift[2] == both.redshift[1]
+
+
+def test_grants_survive_a_build(both: Both) -> None:
+    assert set(LAYOUT) <= set(both.readable)
+
+
+def test_a_full_refresh_gives_the_same_marts(both: Both) -> None:
+    assert both.redshift[3] == both.redshift[1]
+
+
+def test_a_snapshot_without_news_changes_nothing(both: Both) -> None:
+    versions = "select count(*) from snapshots.snap_experiments"
+    before = both.desk.rows(versions)
+    both.desk.invoke("snapshot")
+    assert both.desk.rows(versions) == before
+
+
+def test_sources_are_fresh(both: Both) -> None:
+    both.desk.invoke("source", "freshness")
+
+
+@pytest.mark.parametrize("node", CLAIMING)
+def test_claim_and_rows_are_one_transaction(both: Both, node: str) -> None:
+    """The lock comes first, before Redshift takes the snapshot that the transaction reads."""
+    transactions = [t for t in sent(both.desk.log)[node] if any("lock" in word for word in t)]
+    assert len(transactions) >= 4  # each build claims, with or without news
+    for words in transactions:
+        assert words[:2] == ["BEGIN", "lock table"]
+        assert words.count("BEGIN") == 1
+        assert words[-1] == "COMMIT"
+        assert "insert into" in words
+    assert any("delete from" in words for words in transactions) or "snap" in node
+
+
+def sent(log: str) -> dict[str, list[list[str]]]:
+    """Return, by node, the transactions as the first words of their statements."""
+    transactions: dict[str, list[list[str]]] = defaultdict(list)
+    for node, words in SENT.findall(log):
+        if words == "BEGIN" or not transactions[node]:
+            transactions[node].append([])
+        if transactions[node][-1][-1:] != ["COMMIT"]:  # dbt logs each COMMIT twice
+            transactions[node][-1].append(words)
+    return transactions
+
+
+def test_tables_lie_as_the_models_say(both: Both) -> None:
+    found = both.desk.rows(
+        'select "table", diststyle, sortkey1 from svv_table_info '
+        "where schema = 'research_warehouse' and \"table\" not like 'mv_tbl%'"
+    )
+    assert {table: rest for table, *rest in found} == LAYOUT
+
+
+def test_what_reads_raw_is_bound_late(catalog: dict[str, Any]) -> None:
+    types = {name: node["metadata"]["type"] for name, node in catalog.items()}
+    views = {name for name in types if name.startswith(("stg_", "int_"))}
+    assert {types[name] for name in views - {"int_measurements__normalized"}} == {
+        "LATE BINDING VIEW"
+    }
+    assert types["monthly_temperature_summary"] == "MATERIALIZED VIEW"
+    assert list(catalog["stg_research_db__locations"]["columns"])[:2] == [
+        "location_id", "location_name",
+    ]  # fmt: skip
+
+
+def test_a_raw_table_can_be_replaced_below_its_views(both: Both) -> None:
+    """What `bind: false` is for: a bound view would refuse the drop, or go with it."""
+    staged = "select count(*) from staging.stg_research_db__researchers"
+    before = both.desk.rows(staged)
+    assert before != [[0]]
+    with both.desk.standin.connect() as connection:
+        execute(
+            connection,
+            "create table raw_research_db.other (like raw_research_db.researchers)",
+            "insert into raw_research_db.other select * from raw_research_db.researchers",
+            "drop table raw_research_db.researchers",
+            "alter table raw_research_db.other rename to researchers",
+        )
+        connection.commit()
+    assert both.desk.rows(staged) == before
