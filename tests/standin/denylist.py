@@ -35,25 +35,25 @@ COMPUTE_ONLY = frozenset(["listagg", "median", "percentile_cont", "percentile_di
 
 FUNCTIONS = frozenset(
     """
-    abs acos any_value array array_concat ascii asin atan atan2 avg bit_and bit_or bool_and bool_or
-    btrim can_json_parse cbrt ceil ceiling char_length character_length charindex chr
-    coalesce concat convert_timezone cos cot count cume_dist current_database current_schema
-    current_schemas current_user_id date_part date_trunc dateadd datediff degrees dense_rank
-    exp extract first_value floor from_varbyte generate_series get_array_length getdate
-    greatest has_database_privilege has_schema_privilege has_table_privilege
-    has_column_privilege initcap is_array is_boolean is_decimal is_integer is_object is_scalar
-    is_valid_json is_varchar json_array_length json_extract_array_element_text
-    json_extract_path_text json_parse json_serialize json_typeof lag last_day last_value lead least
-    left len length listagg ln log lower lpad ltrim max md5 median min mod nth_value ntile nullif
-    nvl nvl2 object octet_length percent_rank percentile_cont percentile_disc pg_backend_pid
-    pg_cancel_backend pg_get_late_binding_view_cols pg_get_viewdef pg_last_copy_count
-    pg_last_copy_id pg_table_is_visible pg_terminate_backend pi position power pow quote_ident
-    quote_literal radians random rank regexp_count regexp_instr regexp_replace regexp_substr repeat
-    replace reverse right round row_number rpad rtrim sha2 sign sin split_part sqrt
-    stddev stddev_pop stddev_samp strpos strtol substring substr sum sysdate tan
-    to_char to_date to_hex to_number to_timestamp to_varbyte translate trim trunc try_cast upper
-    var_pop var_samp variance version add_months format_type pg_get_userbyid obj_description
-    col_description rollup cube grouping cast
+    abs acos add_months any_value array array_concat ascii asin atan atan2 avg bit_and bit_or
+    bool_and bool_or btrim can_json_parse cast cbrt ceil ceiling char_length character_length
+    charindex chr coalesce col_description concat convert_timezone cos cot count cube cume_dist
+    current_database current_schema current_schemas current_setting current_user_id date_part
+    date_trunc dateadd datediff degrees dense_rank exp extract first_value floor format_type
+    from_varbyte generate_series get_array_length getdate greatest grouping has_column_privilege
+    has_database_privilege has_schema_privilege has_table_privilege initcap is_array is_boolean
+    is_decimal is_integer is_object is_scalar is_valid_json is_varchar json_array_length
+    json_extract_array_element_text json_extract_path_text json_parse json_serialize json_typeof
+    lag last_day last_value lead least left len length listagg ln log lower lpad ltrim max md5
+    median min mod nth_value ntile nullif nvl nvl2 obj_description object octet_length
+    percent_rank percentile_cont percentile_disc pg_backend_pid pg_cancel_backend
+    pg_get_late_binding_view_cols pg_get_userbyid pg_get_viewdef pg_last_copy_count
+    pg_last_copy_id pg_table_is_visible pg_terminate_backend pi position pow power quote_ident
+    quote_literal radians random rank regexp_count regexp_instr regexp_replace regexp_substr
+    repeat replace reverse right rollup round row_number rpad rtrim sha2 sign sin split_part
+    sqrt stddev stddev_pop stddev_samp strpos strtol substr substring sum sysdate tan to_char
+    to_date to_hex to_number to_timestamp to_varbyte translate trim trunc try_cast upper var_pop
+    var_samp variance version
     """.split()  # noqa: SIM905
 )
 NOT_FUNCTIONS = frozenset(

@@ -15,6 +15,7 @@ from tests.standin.lexer import (
     render,
     split_commas,
 )
+from tests.standin.settings import engine_setting
 
 RENAMED = {
     "nvl": "coalesce",
@@ -86,6 +87,9 @@ def _call(token: Token, inside: list[Token], rest: Sequence[Token]) -> tuple[lis
         return _listagg(inside, rest)
     if name == "percentile_cont":
         return _percentile(inside, rest)
+    if name == "current_setting" and len(inside) == 1 and inside[0].kind == STRING:
+        setting = literal(engine_setting(inside[0].value.lower()))
+        return [token, *lex("("), setting, *lex(", true)")], 0
     if name in RENAMED and token.kind == WORD:
         return [*lex(f" {RENAMED[name]}("), *inside, *lex(")")], 0
     return [token, *lex("("), *inside, *lex(")")], 0

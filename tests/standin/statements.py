@@ -11,26 +11,11 @@ from tests.standin.errors import SqlError, refuse
 from tests.standin.lexer import Cursor, Token, dotted, lex, literal
 from tests.standin.plan import Plan
 from tests.standin.queries import describe_late_binding_views, translate_query
+from tests.standin.settings import FIXED_SETTINGS, NATIVE_SETTINGS, engine_setting
 from tests.standin.unloading import plan_unload
 
 if TYPE_CHECKING:
     from tests.standin.session import Session
-
-NATIVE_SETTINGS = frozenset(
-    ["statement_timeout", "search_path", "timezone", "client_encoding", "application_name",
-     "extra_float_digits", "datestyle"]
-)  # fmt: skip
-OWN_SETTINGS = frozenset(
-    ["query_group", "enable_case_sensitive_super_attribute", "enable_result_cache_for_session",
-     "wlm_query_slot_count", "analyze_threshold_percent", "mv_enable_aqmv_for_session",
-     "navigate_super_null_on_error", "cast_super_null_on_error", "parse_super_null_on_error"]
-)  # fmt: skip
-# The stand-in has only the default of these; setting anything else is refused.
-FIXED_SETTINGS = {
-    "enable_case_sensitive_identifier": "false",
-    "describe_field_name_in_uppercase": "off",
-    "downcase_delimited_identifier": "on",
-}
 
 
 async def translate(tokens: list[Token], session: Session) -> Plan:
@@ -107,7 +92,7 @@ def _set(word: str, cursor: Cursor) -> Plan:
     name = "timezone" if cursor.accept("TIME", "ZONE") else cursor.next().name
     value = cursor.rest()
     if word == "RESET":
-        return Plan(tokens=lex(f"reset {_setting(name)}"))
+        return Plan(tokens=lex(f"reset {engine_setting(name)}"))
     if value and value[0].spells("TO", "="):
         value = value[1:]
     if name in FIXED_SETTINGS:
@@ -115,15 +100,7 @@ def _set(word: str, cursor: Cursor) -> Plan:
         if given.lower() not in (FIXED_SETTINGS[name], "default"):
             raise refuse(f"SET {name} TO {given}")
         return Plan(tokens=lex("set standin.fixed to 'default'"))
-    return Plan(tokens=[*lex(f"set {scope}{_setting(name)} to "), *value])
-
-
-def _setting(name: str) -> str:
-    if name in NATIVE_SETTINGS:
-        return name
-    if name in OWN_SETTINGS:
-        return f"standin.{name}"
-    raise SqlError("42704", f'unrecognized configuration parameter "{name}"')
+    return Plan(tokens=[*lex(f"set {scope}{engine_setting(name)} to "), *value])
 
 
 def _show(cursor: Cursor) -> Plan:
@@ -149,7 +126,7 @@ def _show(cursor: Cursor) -> Plan:
         raise refuse(f"SHOW {name.upper()}")
     if name in NATIVE_SETTINGS:
         return Plan(tokens=lex(f"show {name}"))
-    setting = literal(_setting(name) if name not in FIXED_SETTINGS else "standin.fixed").text
+    setting = literal(engine_setting(name) if name not in FIXED_SETTINGS else "standin.fixed").text
     default = literal(FIXED_SETTINGS.get(name, "")).text
     shown = f"select coalesce(nullif(current_setting({setting}, true), ''), {default}) as {name}"
     return Plan(tokens=lex(shown))

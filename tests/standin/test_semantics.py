@@ -266,6 +266,7 @@ def test_plan_settings_are_the_sessions(golden: Connection) -> None:
     """r_query_group: a label of the session's queries."""
     execute(golden, "set query_group to 'nightly'")
     assert rows(golden, "show query_group") == [["nightly"]]
+    assert value(golden, "select current_setting('query_group')") == "nightly"
     execute(golden, "reset query_group")
     assert rows(golden, "show query_group") == [[""]]
     assert failure(golden, "set no_such_setting to 1")["C"] == "42704"
