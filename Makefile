@@ -14,7 +14,7 @@ demo: $(VENV)/demo.installed ## set up, load and build real data on the embedded
 	@$(BIN)/warehouse demo
 
 test: $(VENV)/dev.installed ## set up and run the tests
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
 
 lint: $(VENV)/dev.installed ## every linter and type check that CI runs
 	@BIN=$(BIN) .ci/lint

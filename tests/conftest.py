@@ -1,3 +1,15 @@
-"""What all tests share: plugins with the fixtures of each area."""
+"""What all tests share: plugins with the fixtures of each area, and who runs together."""
+
+from __future__ import annotations
+
+import pytest
 
 pytest_plugins = ["tests.servers", "tests.standin.fixtures", "tests.project.both"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for `--dist loadgroup`: a file is a group unless it says another one."""
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

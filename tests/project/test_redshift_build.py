@@ -8,9 +8,15 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
+import yaml
 
+from loaders.errors import BuildFailed
 from tests.project.both import Both
+from tests.project.desk import ROOT
 from tests.standin.driver import execute
+from tests.standin.faults import Faults
+
+pytestmark = pytest.mark.xdist_group("both warehouses")  # built once, on one worker
 
 # Models that claim events, whose hooks and statements must be one transaction.
 CLAIMING = (
@@ -123,3 +129,39 @@ def test_a_raw_table_can_be_replaced_below_its_views(both: Both) -> None:
         )
         connection.commit()
     assert both.desk.rows(staged) == before
+
+
+@pytest.mark.parametrize("fault", ["error_1023", "drop_before"])
+def test_a_model_that_fails_at_its_insert_leaves_all_as_it_was(
+    both: Both, faults: Faults, fault: str
+) -> None:
+    """Its claim, and the rows that its hook has deleted, come back with the transaction."""
+    facts = (
+        "select measurement_key, experiment_key, temperature "
+        "from research_warehouse.fact_measurements order by 1"
+    )
+    applied = "select count(*) from ledger.applied where model = 'fact_measurements'"
+    both.desk.standin.admin(
+        "delete from ledger.applied where model = 'fact_measurements' and event_id = "
+        "(select min(event_id) from ledger.applied where model = 'fact_measurements')"
+    )
+    before = both.desk.rows(facts), both.desk.rows(applied)
+    getattr(faults, fault)(r'insert into "dev"\."research_warehouse"\."fact_measurements"')
+    with pytest.raises(BuildFailed, match="fact_measurements"):
+        both.desk.invoke("run", "--select", "fact_measurements")
+    assert (both.desk.rows(facts), both.desk.rows(applied)) == before
+    both.desk.invoke("run", "--select", "fact_measurements")
+    ((count,),) = before[1]
+    assert (both.desk.rows(facts), both.desk.rows(applied)) == (before[0], [[count + 1]])
+
+
+def test_the_example_profile_keeps_a_model_one_transaction() -> None:
+    """An autocommitted or singly repeated statement would be an insert without its delete."""
+    profile = yaml.safe_load((ROOT / "profiles.example.yml").read_text())
+    outputs = profile["research_warehouse"]["outputs"].values()
+    found = [output for output in outputs if output["type"] == "redshift"]
+    assert len(found) == 2
+    for output in found:
+        assert (output["retries"], output["sslmode"]) == (0, "verify-full")
+    project = yaml.safe_load((ROOT / "dbt_project.yml").read_text())
+    assert "redshift_skip_autocommit_transaction_statements" not in project["flags"]
