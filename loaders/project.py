@@ -53,8 +53,11 @@ class Project:
 
     def connect(self) -> Warehouse:
         """Open a connection; who calls it closes it."""
-        if self.settings.type != "postgres":
-            raise UsageError(f"target {self.settings.target}: loading works on PostgreSQL only yet")
+        # Each driver takes a while to import: only the one that is needed.
+        if self.settings.type == "redshift":
+            from loaders.warehouse.redshift import RedshiftWarehouse
+
+            return RedshiftWarehouse(self.settings.connection, self.settings.schemas)
         from loaders.warehouse.postgres import PostgresWarehouse
 
         return PostgresWarehouse(self.settings.connection, self.settings.schemas)

@@ -111,6 +111,15 @@ class Staging:
         finally:
             body.close()
 
+    def etag(self, key: str) -> str | None:
+        """Return the ETag that the object has now, or None if it is gone."""
+        place = f"s3://{self.bucket}/{key}"
+        try:
+            with _translated(place):
+                return self.client.head_object(Bucket=self.bucket, Key=key)["ETag"].strip('"')
+        except MovedError:
+            return None
+
     def read(self, listed: StagedObject) -> bytes:
         """Return the whole of a small object, such as a manifest."""
         with self.open(listed) as reader:

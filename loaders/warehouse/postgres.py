@@ -12,7 +12,7 @@ from psycopg import errors
 from loaders import ledger
 from loaders.contracts import Column, Contract
 from loaders.errors import Transient, UsageError, WarehouseError
-from loaders.formats.csv_form import CsvRefused, Fault
+from loaders.formats.csv_form import CsvRefused
 from loaders.formats.csv_scanner import CsvScanner
 from loaders.identifiers import Schemas, TableName, quote_identifier
 from loaders.staging.batches import (
@@ -21,7 +21,6 @@ from loaders.staging.batches import (
     BatchOutcome,
     FileOutcome,
     PlannedFile,
-    RejectedRecord,
 )
 from loaders.staging.objects import MovedError, Staging
 from loaders.warehouse.base import (
@@ -32,6 +31,13 @@ from loaders.warehouse.base import (
     Warehouse,
 )
 from loaders.warehouse.database import ClaimedError
+from loaders.warehouse.outcomes import (
+    NotWholeError,
+    check_whole,
+    guarded,
+    refused,
+    rejected_record,
+)
 from loaders.warehouse.types import from_postgres
 
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10}
@@ -190,21 +196,19 @@ class PostgresWarehouse(Warehouse):
                 on_progress(Progress("claimed", batch.contract.name))
                 self.fetch("select set_config(%s, %s, true)", (BATCH_SETTING, str(batch_id)))
                 files = [self._load_file(batch, file, staging, on_progress) for file in batch.files]
-                if batch.export_key:
-                    files = _guarded(batch, files, book)
+                files = guarded(batch, files, book)
+                check_whole(batch, files)
                 loaded = sum(file.status == "loaded" for file in files)
-                if batch.whole and loaded < len(files):
-                    raise _NotWholeError(tuple(f for f in files if f.status != "loaded"))
                 outcome = BatchOutcome(batch, batch_id if loaded else None, tuple(files))
                 book.settle(outcome, batch_id)
                 if loaded:
                     book.publish(outcome, batch_id, run_id)
                 on_progress(Progress("recorded", batch.contract.name, rows=outcome.rows_loaded))
-        except _NotWholeError as error:
+        except NotWholeError as error:
             outcome = BatchOutcome(batch, None, error.files)
             with self.transaction():
-                refused = [file for file in error.files if file.status == "refused"]
-                book.insert_files(batch.contract.name, batch.bucket, None, refused)
+                bad = [file for file in error.files if file.status == "refused"]
+                book.insert_files(batch.contract.name, batch.bucket, None, bad)
         on_progress(Progress("committed", batch.contract.name, rows=outcome.rows_loaded))
         return outcome
 
@@ -237,15 +241,15 @@ class PostgresWarehouse(Warehouse):
                     )
         except MovedError:
             return FileOutcome(file, "moved")
-        except CsvRefused as refused:
+        except CsvRefused as error:
             records = scanner.records if scanner else 0
-            fault = refused.fault
-            return _refused(file, records, fault.reason.value, str(refused), (_rejected(fault),))
+            fault = error.fault
+            return refused(file, records, fault.reason.value, str(error), (rejected_record(fault),))
         except _MiscountError as error:
-            return _refused(file, scanner.records if scanner else 0, "miscounted", str(error))
+            return refused(file, scanner.records if scanner else 0, "miscounted", str(error))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             records = scanner.records if scanner else 0
-            return _refused(file, records, "refused_by_warehouse", str(error).strip())
+            return refused(file, records, "refused_by_warehouse", str(error).strip())
         on_progress(Progress("read", contract.name, key, reader.bytes_read, copied))
         return FileOutcome(file, "loaded", copied, copied, version_id=reader.version_id)
 
@@ -283,14 +287,6 @@ class PostgresWarehouse(Warehouse):
         self._connection.close()
 
 
-class _NotWholeError(Exception):
-    """A batch that is loaded whole or not at all cannot be; `files` are the reason."""
-
-    def __init__(self, files: tuple[FileOutcome, ...]) -> None:
-        super().__init__()
-        self.files = files
-
-
 class _MiscountError(Exception):
     """COPY and the scanner disagree about the number of records."""
 
@@ -298,41 +294,6 @@ class _MiscountError(Exception):
 def _definition(column: Column) -> str:
     name = quote_identifier(column.name)
     return f"{name} {column.type.postgres}{column.type.postgres_check(name)}"
-
-
-def _refused(
-    file: PlannedFile,
-    records: int,
-    reason: str,
-    detail: str,
-    rejected: tuple[RejectedRecord, ...] = (),
-) -> FileOutcome:
-    return FileOutcome(file, "refused", records, 0, reason, detail, rejected=rejected)
-
-
-def _rejected(fault: Fault) -> RejectedRecord:
-    return RejectedRecord(
-        fault.record_number,
-        fault.line_number,
-        fault.byte_offset,
-        fault.reason.value,
-        fault.detail,
-        fault.raw,
-    )
-
-
-def _guarded(batch: Batch, files: list[FileOutcome], book: ledger.Ledger) -> list[FileOutcome]:
-    """Refuse all files of an export that shrank too much against the one before it."""
-    earlier = book.earlier_rows(batch) if batch.guarded else None
-    rows = sum(file.rows_loaded for file in files)
-    most = batch.contract.load.max_shrink
-    if earlier is None or rows >= (1 - most) * earlier or any(f.status != "loaded" for f in files):
-        return files
-    detail = (
-        f"the export has {rows} rows and the one before it {earlier}: it shrank by more than "
-        f"max_shrink {most}; requeue a file of it to load it all the same"
-    )
-    return [_refused(f.file, f.rows_read, "shrunk_export", detail) for f in files]
 
 
 @contextmanager

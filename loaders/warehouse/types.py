@@ -29,6 +29,10 @@ _POSTGRES_NAMES = {
     "timestamp without time zone": "timestamp",
     "timestamp with time zone": "timestamptz",
 }
+_REDSHIFT_NAMES = _POSTGRES_NAMES | {
+    "character varying": "varchar",
+    "binary varying": "varbyte",
+}
 _SPELLING = re.compile(r"([a-z]+(?: [a-z]+)*)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\))?")
 
 ALLOWED = (
@@ -105,3 +109,17 @@ def from_postgres(catalog_type: str, max_octets: int | None) -> str:
     if name in ("varchar", "varbyte"):
         return f"{name}({max_octets})" if max_octets else base
     return name + bracket + rest
+
+
+def from_redshift(
+    catalog_type: str, length: int | None, precision: int | None, scale: int | None
+) -> str:
+    """Return the portable spelling of a row of svv_columns.
+
+    >>> from_redshift("character varying", 64, None, None), from_redshift("super", None, None, None)
+    ('varchar(64)', 'super')
+    """
+    name = _REDSHIFT_NAMES.get(catalog_type, catalog_type)
+    if name in ("varchar", "varbyte"):
+        return f"{name}({length})"
+    return f"decimal({precision},{scale})" if name == "decimal" else name

@@ -75,6 +75,11 @@ class Faults:
         self.add(Fault(HOLD, match, 1, skip, hold=hold))
         return hold
 
+    @property
+    def all_struck(self) -> bool:
+        """Whether no fault is still waiting for its statement."""
+        return not self._waiting
+
     def clear(self) -> None:
         """Forget all faults and let every held statement go."""
         with self._lock:
