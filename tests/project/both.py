@@ -14,8 +14,7 @@ import yaml
 from loaders.dbt_runner import Dbt
 from loaders.demo.nycflights13 import StagedObject
 from loaders.embedded.postgres import EmbeddedPostgres
-from loaders.identifiers import Schemas
-from loaders.ledger import create_tables
+from loaders.load_run import load
 from loaders.nightly import replay_exports
 from loaders.project import Project
 from loaders.warehouse.setup import setup
@@ -30,13 +29,12 @@ SCHEMAS = (
     "ledger", "raw_research_db", "staging", "intermediate", "snapshots", "seeds",
     "research_warehouse",
 )  # fmt: skip
-LEDGER = {"batches": "batch_id", "events": "event_id"}
 UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 @dataclass
 class RedshiftDesk:
-    """The project on the stand-in. What the loader leaves is copied from PostgreSQL's tables."""
+    """The project on the stand-in: loader and dbt with the real drivers."""
 
     standin: StandIn
     place: Path
@@ -46,18 +44,10 @@ class RedshiftDesk:
     def __post_init__(self) -> None:
         self.project = Project.open(ROOT, "redshift", self.place)
         self.dbt = Dbt(self.project.settings, quiet=True)
-        tables = [
-            f"create table raw_{contract.source}.{contract.table} ("
-            + ", ".join(f"{column.name} {column.type.redshift}" for column in contract.columns)
-            + ", _batch_id bigint not null, _loaded_at timestamp not null)"
-            for contract in self.project.contracts
-        ]
         for schema in SCHEMAS:  # other tests share the stand-in
             self.standin.admin(f"drop schema if exists {schema} cascade")
-        with self.standin.connect() as connection:
-            connection.autocommit = True
-            execute(connection, "create schema raw_research_db")
-            execute(connection, *create_tables(Schemas(), "varbyte"), *tables)
+        with self.project.warehouse() as warehouse:
+            setup(warehouse, self.project.contracts)
 
     def invoke(self, command: str, *arguments: str) -> None:
         """Run a dbt command. Raises BuildFailed."""
@@ -88,26 +78,14 @@ class RedshiftDesk:
         with self.standin.connect() as connection:
             return rows(connection, sql)
 
-    def receive(self, source: Desk) -> None:
-        """Insert the raw and ledger rows that PostgreSQL's loader has written since."""
-        tables = {f"ledger.{name}": key for name, key in LEDGER.items()}
-        for contract in self.project.contracts:
-            tables[f"raw_{contract.source}.{contract.table}"] = "_batch_id"
-        for table, key in tables.items():
-            found = source.rows(
-                "select attname from pg_attribute where attnum > 0 and not attisdropped "
-                f"and attrelid = '{table}'::regclass order by attnum"
-            )
-            columns = [str(row[0]) for row in found]
-            newest = self.standin.admin(f"select coalesce(max({key}), 0) from {table}")[0][0]
-            values = ", ".join(f"quote_nullable({column})" for column in columns)
-            lines = source.rows(
-                f"select concat_ws(', ', {values}) from {table} where {key} > {newest}"
-            )
-            if lines:
-                names = ", ".join(columns)
-                literals = ", ".join(f"({line})" for (line,) in lines)
-                self.standin.admin(f"insert into {table} ({names}) values {literals}")
+    def load(self, source: Desk) -> None:
+        """Load what is staged for the PostgreSQL project, by COPY."""
+        staging = source.project.staging
+        with pytest.MonkeyPatch.context() as patch:
+            endpoint = staging.client.meta.endpoint_url
+            patch.setattr(self.standin.settings, "s3_endpoint", endpoint)
+            result = load(self.project.contracts, self.project.connect, staging)
+        assert result.exit_code == 0
 
 
 @dataclass(frozen=True)
@@ -162,7 +140,7 @@ def both(
         source.build()
         columns = _columns(source)
         seen.postgres.append(_read(source.rows, columns))
-        target.receive(source)
+        target.load(source)
         target.run(*tests)
         seen.redshift.append(_read(target.rows, columns))
     source.clear_bucket()
