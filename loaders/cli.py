@@ -121,14 +121,16 @@ def plan(options: Options) -> None:
     with project.warehouse() as warehouse:
         planned = make_plan(project.contracts, warehouse, project.staging)
         statements = {
-            table.contract.name: warehouse.copy_sql(table.batches[0])
+            table.contract.name: [warehouse.copy_sql(batch) for batch in table.batches]
             for table in planned.tables
             if table.batches
         }
+        advice = [line for batch in planned.batches for line in warehouse.advice(batch)]
     if options.as_json:
-        display.print_json({"plan": planned, "copy": statements}, sys.stdout)
+        document = {"plan": planned, "copy": statements, "advice": advice}
+        display.print_json(document, sys.stdout)
     else:
-        reports.print_plan(planned, statements)
+        reports.print_plan(planned, statements, advice)
 
 
 @cli.command()

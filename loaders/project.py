@@ -11,6 +11,7 @@ from pathlib import Path
 
 from loaders.contracts import Contract, load_contracts
 from loaders.errors import UsageError
+from loaders.secrets_manager import fill_in_credentials
 from loaders.settings import Settings, resolve_settings
 from loaders.staging.objects import Staging
 from loaders.warehouse.base import Warehouse
@@ -27,6 +28,7 @@ class Project:
     @classmethod
     def open(cls, project_dir: Path, target: str | None, profiles_dir: Path | None) -> Project:
         """Resolve the target as dbt does. Raises UsageError."""
+        fill_in_credentials(os.environ)
         return cls(resolve_settings(project_dir, target, profiles_dir))
 
     @cached_property

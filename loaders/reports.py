@@ -22,8 +22,10 @@ from loaders.trace import MeasurementTrace
 from loaders.warehouse.base import Progress
 
 
-def print_plan(plan: Plan, statements: Mapping[str, str]) -> None:
-    """Print what a load would do, and the COPY statement for each table with new files."""
+def print_plan(
+    plan: Plan, statements: Mapping[str, Sequence[str]], advice: Sequence[str] = ()
+) -> None:
+    """Print what a load would do, the COPY statements of each table, and advice on its files."""
     rows = [
         (
             table.contract.name,
@@ -37,8 +39,11 @@ def print_plan(plan: Plan, statements: Mapping[str, str]) -> None:
     ]
     columns = ("table", "new files", "size", "batches", "loaded before", "refused")
     print_table(columns, rows, title=f"Plan for s3://{plan.bucket}")
-    for name, statement in statements.items():
-        click.echo(f"{name}: {statement}")
+    for name, copies in statements.items():
+        for statement in copies:
+            click.echo(f"{name}: {statement}")
+    for line in advice:
+        click.echo(f"advice: {line}")
     _print_waiting([export for table in plan.tables for export in table.waiting])
 
 

@@ -82,6 +82,10 @@ class Warehouse(Database, ABC):
     def copy_sql(self, batch: Batch) -> str:
         """Return the COPY that loads the batch, for people to read."""
 
+    def advice(self, batch: Batch) -> list[str]:
+        """Return what would make the batch load faster, for people to read."""
+        return []
+
     @abstractmethod
     def load_batch(
         self, batch: Batch, staging: Staging, run_id: str, on_progress: OnProgress

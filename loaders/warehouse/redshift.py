@@ -25,7 +25,7 @@ from loaders.formats.csv_form import CsvForm, CsvRefused
 from loaders.formats.csv_scanner import CsvScanner
 from loaders.identifiers import Schemas, TableName, quote_identifier, quote_literal
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome
-from loaders.staging.objects import MovedError, Staging
+from loaders.staging.objects import MovedError, StagedObject, Staging
 from loaders.warehouse.base import ExistingColumn, OnProgress, Progress, QueryResult, Warehouse
 from loaders.warehouse.database import ClaimedError
 from loaders.warehouse.outcomes import (
@@ -43,6 +43,7 @@ STAGED = '"staged_files"'
 # COPY makes a NULL of this text only. No export holds it; '\N', the default, some do.
 NO_NULL = "null-0f6d2a8e-5f0c-4c57-9d0b-7d3a1b6f4e21"
 ROWS_PER_FETCH = 500
+SMALL_BYTES, LARGE_BYTES = 10**6, 10**9
 _SERIALIZATION = ("1023", "Serializable isolation violation", "could not serialize")
 
 
@@ -154,6 +155,14 @@ class RedshiftWarehouse(Warehouse):
         manifest = f"s3://{batch.bucket}/{WORK}manifests/<run>.json"
         entries = _manifest(batch.bucket, [file.object.key for file in batch.files])
         return f"{_copy(source, manifest)} -- manifest: {entries}"
+
+    def advice(self, batch: Batch) -> list[str]:
+        """See Warehouse. Serverless does not show its slices: then nothing is said of them."""
+        try:
+            slices = int(self.fetch("select count(*) from stv_slices")[0][0])
+        except _RefusedError:
+            return []
+        return load_advice([file.object for file in batch.files], slices)
 
     def load_batch(
         self, batch: Batch, staging: Staging, run_id: str, on_progress: OnProgress
@@ -359,6 +368,23 @@ class RedshiftWarehouse(Warehouse):
         """See Warehouse."""
         with suppress(driver.Error, OSError):
             self._connection.close()
+
+
+def load_advice(objects: Sequence[StagedObject], slices: int) -> list[str]:
+    """Return what AWS advises for COPY: compressed files of 1 MB to 1 GB, a multiple of the slices.
+
+    Source: Amazon Redshift Database Developer Guide, "Loading data files".
+    """
+    advice = []
+    largest = max(item.bytes for item in objects)
+    small = sum(item.bytes < SMALL_BYTES for item in objects)
+    if len(objects) < slices and largest > SMALL_BYTES:
+        advice.append(f"{len(objects)} files for {slices} slices: split them into {slices} or more")
+    if largest > LARGE_BYTES:
+        advice.append(f"the largest file has {largest} bytes: split files above {LARGE_BYTES}")
+    if small > 10 * slices:
+        advice.append(f"{small} files below {SMALL_BYTES} bytes: join them before staging")
+    return advice
 
 
 class _RefusedError(WarehouseError):

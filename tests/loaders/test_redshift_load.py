@@ -1,12 +1,12 @@
-"""The loader on Redshift: the real driver against the stand-in, the same promises as on PostgreSQL."""
+"""The loader on Redshift: the real driver against the stand-in, promises as on PostgreSQL."""
 
 from __future__ import annotations
 
 import gzip
 import threading
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,8 @@ from loaders.contracts import Contract
 from loaders.errors import UsageError
 from loaders.identifiers import Schemas
 from loaders.load_run import LoadResult, load, make_plan
-from loaders.staging.objects import Staging
-from loaders.warehouse.redshift import RedshiftWarehouse
+from loaders.staging.objects import StagedObject, Staging
+from loaders.warehouse.redshift import RedshiftWarehouse, load_advice
 from loaders.warehouse.setup import setup
 from tests.standin.faults import Faults
 from tests.standin.fixtures import Bucket
@@ -35,9 +35,11 @@ class RedshiftLab:
 
     @property
     def staging(self) -> Staging:
+        """The bucket as the loader sees it."""
         return Staging(self.bucket.client, self.bucket.name)
 
     def connect(self) -> RedshiftWarehouse:
+        """Open a connection; who calls it closes it."""
         connection = {
             "host": self.standin.host,
             "port": self.standin.port,
@@ -49,6 +51,7 @@ class RedshiftLab:
         return RedshiftWarehouse(connection, self.schemas)
 
     def setup(self, *contracts: Contract) -> list[str]:
+        """Set up the ledger and the raw tables."""
         warehouse = self.connect()
         try:
             return setup(warehouse, contracts)
@@ -56,9 +59,11 @@ class RedshiftLab:
             warehouse.close()
 
     def load(self, *contracts: Contract, **options: Any) -> LoadResult:
+        """Run the loader once."""
         return load(contracts, self.connect, self.staging, backoff=QUICK, **options)
 
     def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query."""
         warehouse = self.connect()
         try:
             return warehouse.fetch(sql)
@@ -66,6 +71,7 @@ class RedshiftLab:
             warehouse.close()
 
     def live_ids(self, table: str = "measurements") -> list[str]:
+        """Return the ids of all rows that count, sorted, duplicates kept."""
         raw, events = self.schemas.raw("lab", table).sql, self.schemas.ledger("events").sql
         found = self.fetch(
             f"select id from {raw} where _batch_id not in "
@@ -75,9 +81,9 @@ class RedshiftLab:
 
 
 @pytest.fixture
-def lab(standin: StandIn, bucket: Bucket, faults: Faults) -> Iterator[RedshiftLab]:
-    schemas = Schemas(f"t{uuid.uuid4().hex[:12]}")
-    yield RedshiftLab(standin, bucket, schemas)
+def lab(standin: StandIn, bucket: Bucket, faults: Faults) -> RedshiftLab:
+    """Give schemas and a bucket of the test's own, and no fault left over."""
+    return RedshiftLab(standin, bucket, Schemas(f"t{uuid.uuid4().hex[:12]}"))
 
 
 @pytest.fixture
@@ -250,3 +256,23 @@ def test_setup_is_idempotent_adds_columns_and_refuses_the_rest(
     )
     with pytest.raises(UsageError, match=r"id is varchar\(16\)"):
         lab.setup(changed)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "slices", "words"),
+    [
+        ([5 * 10**6], 4, ["1 files for 4 slices"]),
+        ([5 * 10**6] * 4, 4, []),
+        ([2 * 10**9] * 4, 4, ["split files above"]),
+        ([1000] * 41, 4, ["41 files below"]),
+        ([1000] * 40, 4, []),
+        ([1000], 4, []),
+    ],
+)
+def test_advice_on_the_number_and_size_of_files(
+    sizes: list[int], slices: int, words: list[str]
+) -> None:
+    files = [StagedObject(str(n), "", size, datetime(2020, 1, 1)) for n, size in enumerate(sizes)]
+    advice = load_advice(files, slices)
+    assert len(advice) == len(words)
+    assert all(word in line for word, line in zip(words, advice, strict=True))

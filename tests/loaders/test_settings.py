@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "REDSHIFT_HOST": "c.abc.eu-west-1.redshift.amazonaws.com",
     "REDSHIFT_CLUSTER": "c",
     "REDSHIFT_USER": "loader",
+    "REDSHIFT_PASSWORD": "canary",
     "REDSHIFT_DATABASE": "lab",
     "REDSHIFT_WORKGROUP": "group",
     "REDSHIFT_ACCOUNT": "0123456789",
