@@ -4,17 +4,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test test-redshift lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo.installed ## set up, load and build real data on the embedded servers, show the result
 	@$(BIN)/warehouse demo
 
 test: $(VENV)/dev.installed ## set up and run the tests
-	@$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -m "not slow and not redshift" -n 2 --dist loadgroup
+
+test-redshift: $(VENV)/dev.installed ## run the parity test on your own Redshift; says which variables it needs
+	@$(BIN)/python -m pytest -m redshift -rs
 
 lint: $(VENV)/dev.installed ## every linter and type check that CI runs
 	@BIN=$(BIN) .ci/lint

@@ -196,7 +196,7 @@ class RedshiftWarehouse(Warehouse):
             try:
                 with staging.open(file.object) as reader:
                     scanner = CsvScanner(reader, batch.contract.form)
-                    if _needs_rewriting(batch.contract.form):
+                    if needs_rewriting(batch.contract.form):
                         sources[key] = _rewrite(scanner, staging, f"{work}{len(files)}.csv")
                     else:
                         for _ in scanner.chunks():
@@ -408,10 +408,10 @@ def _is_gzip(batch: Batch) -> bool:
     return batch.files[0].object.key.endswith(".gz")
 
 
-def _needs_rewriting(form: CsvForm) -> bool:
+def needs_rewriting(form: CsvForm) -> bool:
     """Whether COPY could not read the files as they are: only canonical CSV is left to it."""
-    plain = CsvForm(form.columns, max_record_bytes=form.max_record_bytes, max_bytes=form.max_bytes)
-    return form != plain
+    plain = (form.delimiter, form.codec, form.skip_lines) == (",", "utf-8", 0)
+    return not (plain and form.header and not form.trailing_delimiter)
 
 
 def _rewrite(scanner: CsvScanner, staging: Staging, key: str) -> _Source:

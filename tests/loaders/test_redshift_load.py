@@ -18,7 +18,7 @@ from loaders.errors import UsageError
 from loaders.identifiers import Schemas
 from loaders.load_run import LoadResult, load, make_plan
 from loaders.staging.objects import StagedObject, Staging
-from loaders.warehouse.redshift import RedshiftWarehouse, load_advice
+from loaders.warehouse.redshift import RedshiftWarehouse, load_advice, needs_rewriting
 from loaders.warehouse.setup import setup
 from tests.standin.faults import Faults
 from tests.standin.fixtures import Bucket
@@ -146,6 +146,21 @@ def test_a_bad_file_is_refused_as_on_postgresql_and_the_good_ones_load(
         ("lab/measurements/bad.csv", reason)
     ]
     assert lab.live_ids() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "rewritten"),
+    [
+        ({}, False),
+        ({"delimiter": ";"}, True),
+        ({"encoding": "latin-1"}, True),
+        ({"header": False}, True),
+    ],
+)
+def test_only_other_dialects_are_rewritten(
+    tmp_path: Path, dialect: dict[str, Any], rewritten: bool
+) -> None:
+    assert needs_rewriting(contract_of(tmp_path, MEASUREMENTS, csv=dialect).form) is rewritten
 
 
 def test_other_dialects_are_rewritten(lab: RedshiftLab, tmp_path: Path) -> None:

@@ -50,9 +50,9 @@ class Desk:
     dbt: Dbt
 
     @classmethod
-    def open(cls, project_dir: Path, profiles_dir: Path) -> Desk:
-        """Open the target `test` of the profile."""
-        project = Project.open(project_dir, "test", profiles_dir)
+    def open(cls, project_dir: Path, profiles_dir: Path | None, target: str = "test") -> Desk:
+        """Open a target of the profile."""
+        project = Project.open(project_dir, target, profiles_dir)
         return cls(project, Dbt(project.settings, quiet=True))
 
     def put(self, key: str, body: str | bytes) -> None:
