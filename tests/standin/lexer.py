@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tests.standin.errors import SqlError
+from tests.standin.errors import SqlError, refuse
 
 WORD, QUOTED, STRING, NUMBER, PARAM, OPERATOR = (
     "word", "quoted", "string", "number", "param", "operator",
 )  # fmt: skip
 
+MAX_NAME = 63
 _GAP = re.compile(r"(?:[ \t\r\n\f\v]+|--[^\n]*)+")
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _PATTERNS = (
@@ -84,6 +85,8 @@ def lex(sql: str) -> list[Token]:
             raise SqlError("42601", f"syntax error at or near {sql[at : at + 10]!r}")
         if tokens[-1].kind == OPERATOR and tokens[-1].text in "'\"":
             raise SqlError("42601", "unterminated quoted string")
+        if len(tokens[-1].name.encode()) > MAX_NAME:
+            raise refuse(f"a name of more than {MAX_NAME} bytes")  # the engine would cut it
     return tokens
 
 

@@ -50,6 +50,7 @@ REFUSED = [
      "when not matched then insert values (1)", "subquery"),
     ("select listagg(a, ',') from (select 1 as a)", "user created tables"),
     ("set enable_case_sensitive_identifier to true", "SET enable_case_sensitive_identifier"),
+    (f"create table {'x' * 64} (a int)", "a name of more than 63 bytes"),
     ("create view x as select * from refused with no schema binding and more", "syntax"),
 ]  # fmt: skip
 
