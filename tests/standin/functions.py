@@ -15,7 +15,7 @@ from tests.standin.lexer import (
     render,
     split_commas,
 )
-from tests.standin.settings import engine_setting
+from tests.standin.settings import show_setting
 
 RENAMED = {
     "nvl": "coalesce",
@@ -88,8 +88,7 @@ def _call(token: Token, inside: list[Token], rest: Sequence[Token]) -> tuple[lis
     if name == "percentile_cont":
         return _percentile(inside, rest)
     if name == "current_setting" and len(inside) == 1 and inside[0].kind == STRING:
-        setting = literal(engine_setting(inside[0].value.lower()))
-        return [token, *lex("("), setting, *lex(", true)")], 0
+        return lex(f" {show_setting(inside[0].value.lower())}"), 0
     if name in RENAMED and token.kind == WORD:
         return [*lex(f" {RENAMED[name]}("), *inside, *lex(")")], 0
     return [token, *lex("("), *inside, *lex(")")], 0

@@ -11,7 +11,7 @@ from tests.standin.errors import SqlError, refuse
 from tests.standin.lexer import Cursor, Token, dotted, lex, literal
 from tests.standin.plan import Plan
 from tests.standin.queries import describe_late_binding_views, translate_query
-from tests.standin.settings import FIXED_SETTINGS, NATIVE_SETTINGS, engine_setting
+from tests.standin.settings import FIXED_SETTINGS, engine_setting, show_setting
 from tests.standin.unloading import plan_unload
 
 if TYPE_CHECKING:
@@ -124,12 +124,7 @@ def _show(cursor: Cursor) -> Plan:
     name = "timezone" if cursor.accept("TIME", "ZONE") else cursor.next().name
     if not cursor.done:
         raise refuse(f"SHOW {name.upper()}")
-    if name in NATIVE_SETTINGS:
-        return Plan(tokens=lex(f"show {name}"))
-    setting = literal(engine_setting(name) if name not in FIXED_SETTINGS else "standin.fixed").text
-    default = literal(FIXED_SETTINGS.get(name, "")).text
-    shown = f"select coalesce(nullif(current_setting({setting}, true), ''), {default}) as {name}"
-    return Plan(tokens=lex(shown))
+    return Plan(tokens=lex(f"select {show_setting(name)} as {name}"))
 
 
 def _two(names: list[str]) -> list[str]:

@@ -49,6 +49,7 @@ REFUSED = [
     ("merge into refused using (select 1 as a) s on refused.a = s.a when matched then delete "
      "when not matched then insert values (1)", "subquery"),
     ("select listagg(a, ',') from (select 1 as a)", "user created tables"),
+    ("set cast_super_null_on_error to off", "SET cast_super_null_on_error"),
     ("set enable_case_sensitive_identifier to true", "SET enable_case_sensitive_identifier"),
     (f"create table {'x' * 64} (a int)", "a name of more than 63 bytes"),
     ("create view x as select * from refused with no schema binding and more", "syntax"),

@@ -268,5 +268,6 @@ def test_plan_settings_are_the_sessions(golden: Connection) -> None:
     assert rows(golden, "show query_group") == [["nightly"]]
     assert value(golden, "select current_setting('query_group')") == "nightly"
     execute(golden, "reset query_group")
-    assert rows(golden, "show query_group") == [[""]]
+    assert rows(golden, "show query_group") == [["default"]]
+    assert rows(golden, "show search_path") == [['"$user", public']]
     assert failure(golden, "set no_such_setting to 1")["C"] == "42704"
