@@ -40,7 +40,7 @@ def test_up_leaves_a_profile_that_connects(
     profiles = project / "profiles.yml"
     assert stat.S_IMODE(profiles.stat().st_mode) == 0o600
     assert set(yaml.safe_load(profiles.read_text())["research_warehouse"]["outputs"]) == {
-        *("local", "postgres", "redshift", "redshift_serverless"),
+        *("local", "postgres", "redshift", "redshift_serverless", "redshift_password"),
     }
 
     settings = resolve_settings(project, profiles_dir=project, environment={})
