@@ -7,12 +7,13 @@ a short transaction under the publish lock moves them into the raw table with th
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal
 
 import redshift_connector
@@ -21,12 +22,20 @@ from redshift_connector import error as driver
 from loaders import ledger
 from loaders.contracts import Column, Contract
 from loaders.errors import Transient, UsageError, WarehouseError
-from loaders.formats.csv_form import CsvForm, CsvRefused
+from loaders.formats.csv_form import CsvRefused
 from loaders.formats.csv_scanner import CsvScanner
 from loaders.identifiers import Schemas, TableName, quote_identifier, quote_literal
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome
-from loaders.staging.objects import MovedError, StagedObject, Staging
+from loaders.staging.objects import MovedError, Staging
 from loaders.warehouse.base import ExistingColumn, OnProgress, Progress, QueryResult, Warehouse
+from loaders.warehouse.copy_statement import (
+    STAGED,
+    Source,
+    copy_statement,
+    load_advice,
+    manifest,
+    needs_rewriting,
+)
 from loaders.warehouse.database import ClaimedError
 from loaders.warehouse.outcomes import (
     NotWholeError,
@@ -37,24 +46,25 @@ from loaders.warehouse.outcomes import (
 )
 from loaders.warehouse.types import from_redshift
 
-ROLE_VARIABLE = "WAREHOUSE_COPY_ROLE"  # the ARN that COPY assumes; the cluster's default if unset
 WORK = "_warehouse/"  # below the staging root: manifests and files in canonical form
-STAGED = '"staged_files"'
-# COPY makes a NULL of this text only. No export holds it; '\N', the default, some do.
-NO_NULL = "null-0f6d2a8e-5f0c-4c57-9d0b-7d3a1b6f4e21"
 ROWS_PER_FETCH = 500
-SMALL_BYTES, LARGE_BYTES = 10**6, 10**9
-_SERIALIZATION = ("1023", "Serializable isolation violation", "could not serialize")
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What COPY shall read for a file: its own object, or its canonical form at a work key."""
-
-    key: str
-    header: tuple[str, ...]
-    header_lines: int
-    gzip: bool
+LOGGED_NAME = 256  # characters of a file name in sys_load_error_detail
+# A silent loss of the connection is noticed within a minute, not after the system's two hours.
+KEEPALIVES: Mapping[str, Any] = {
+    "tcp_keepalive_idle": 30,
+    "tcp_keepalive_interval": 10,
+    "tcp_keepalive_count": 3,
+}
+_ADVICE = dict.fromkeys(("42P01", "42703", "3F000"), "run `warehouse setup`") | {
+    "42501": "grant it to the profile's user",
+    "28000": "check user and password of the profile",
+    "3D000": "check the profile's `dbname`",
+}
+_SERIALIZATION = re.compile(
+    "(?i)1023\\b|.*(serializable isolation violation|could not serialize)", re.DOTALL
+)
+# Classes of SQLSTATE: connection, rollback, resources; and a server that shuts down.
+_TRANSIENT = ("08", "40", "53", "57P")
 
 
 class RedshiftWarehouse(Warehouse):
@@ -67,8 +77,9 @@ class RedshiftWarehouse(Warehouse):
     def __init__(self, connection: Mapping[str, Any], schemas: Schemas) -> None:
         self.schemas = schemas
         with _translated():
-            self._connection = redshift_connector.connect(**connection)
+            self._connection = redshift_connector.connect(**KEEPALIVES, **connection)
         self._connection.autocommit = True
+        self.execute("set timezone to 'UTC'")  # getdate() is in the session's
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See Database."""
@@ -151,16 +162,16 @@ class RedshiftWarehouse(Warehouse):
 
     def copy_sql(self, batch: Batch) -> str:
         """See Warehouse: for files whose header has the contract's order."""
-        source = _Source("", tuple(c.name for c in batch.contract.columns), 1, _is_gzip(batch))
-        manifest = f"s3://{batch.bucket}/{WORK}manifests/<run>.json"
-        entries = _manifest(batch.bucket, [file.object.key for file in batch.files])
-        return f"{_copy(source, manifest)} -- manifest: {entries}"
+        source = Source("", tuple(c.name for c in batch.contract.columns), 1, _is_gzip(batch))
+        url = f"s3://{batch.bucket}/{WORK}<run>/manifest-0.json"
+        entries = manifest(batch.bucket, [file.object.key for file in batch.files])
+        return f"{copy_statement(source, url)} -- manifest: {entries}"
 
     def advice(self, batch: Batch) -> list[str]:
         """See Warehouse. Serverless does not show its slices: then nothing is said of them."""
         try:
             slices = int(self.fetch("select count(*) from stv_slices")[0][0])
-        except _RefusedError:
+        except (_RefusedError, UsageError):
             return []
         return load_advice([file.object for file in batch.files], slices)
 
@@ -169,7 +180,8 @@ class RedshiftWarehouse(Warehouse):
     ) -> BatchOutcome:
         """See Warehouse."""
         book = ledger.Ledger(self)
-        self.execute(f"set query_group to {quote_literal(f'warehouse:{batch.contract.name}')}")
+        tag = f"warehouse:{run_id}:{batch.contract.name}"
+        self.execute(f"set query_group to {quote_literal(tag)}")
         work = f"{staging.root}{WORK}{run_id}-{os.getpid()}-{id(self)}/"
         try:
             files, sources = self._scan(batch, staging, work, on_progress)
@@ -185,10 +197,10 @@ class RedshiftWarehouse(Warehouse):
 
     def _scan(
         self, batch: Batch, staging: Staging, work: str, on_progress: OnProgress
-    ) -> tuple[list[FileOutcome], dict[str, _Source]]:
+    ) -> tuple[list[FileOutcome], dict[str, Source]]:
         """Check every file; say what COPY shall read for each good one, by the file's key."""
         files: list[FileOutcome] = []
-        sources: dict[str, _Source] = {}
+        sources: dict[str, Source] = {}
         name = batch.contract.name
         for file in batch.files:
             key = file.object.key
@@ -203,7 +215,7 @@ class RedshiftWarehouse(Warehouse):
                             on_progress(
                                 Progress("reading", name, key, reader.bytes_read, scanner.records)
                             )
-                        sources[key] = _Source(key, scanner.header, 1, key.endswith(".gz"))
+                        sources[key] = Source(key, scanner.header, 1, key.endswith(".gz"))
                 files.append(
                     FileOutcome(
                         file,
@@ -228,19 +240,15 @@ class RedshiftWarehouse(Warehouse):
         staging: Staging,
         work: str,
         files: list[FileOutcome],
-        sources: Mapping[str, _Source],
+        sources: Mapping[str, Source],
     ) -> list[FileOutcome]:
         """Bring the good files into the temporary table; a file that COPY refuses is left out."""
         while True:
             good = [file for file in files if file.status == "loaded"]
             bad = self._try_copy(batch, staging, work, good, sources)
             if not bad:
-                break
+                return files
             files = [bad.get(file.file.object.key, file) for file in files]
-        for file in good:
-            if staging.etag(file.file.object.key) != file.file.object.etag:
-                raise Transient(f"{file.file.object.key} changed while it was loaded")
-        return files
 
     def _try_copy(
         self,
@@ -248,25 +256,30 @@ class RedshiftWarehouse(Warehouse):
         staging: Staging,
         work: str,
         good: Sequence[FileOutcome],
-        sources: Mapping[str, _Source],
+        sources: Mapping[str, Source],
     ) -> dict[str, FileOutcome]:
         """COPY the files into a new temporary table; return those that are to blame if it fails."""
         columns = ", ".join(_definition(column) for column in batch.contract.columns)
         self.execute(f"drop table if exists {STAGED}")
         self.execute(f"create temporary table {STAGED} ({columns})")
-        groups: dict[_Source, list[FileOutcome]] = {}
+        groups: dict[Source, list[FileOutcome]] = {}
         for file in good:
             kind = replace(sources[file.file.object.key], key="")
             groups.setdefault(kind, []).append(file)
+        session = self.fetch("select pg_backend_pid(), getdate()")[0]
         for number, (kind, group) in enumerate(groups.items()):
             keys = {sources[file.file.object.key].key: file for file in group}
-            manifest = f"{work}manifest-{number}.json"
-            body = _manifest(batch.bucket, list(keys))
-            staging.client.put_object(Bucket=batch.bucket, Key=manifest, Body=body.encode())
+            place = f"{work}manifest-{number}.json"
+            body = manifest(batch.bucket, list(keys))
+            staging.client.put_object(Bucket=batch.bucket, Key=place, Body=body.encode())
             try:
-                self.execute(_copy(kind, f"s3://{batch.bucket}/{manifest}"))
-            except _RefusedError as error:
-                return self._blamed(batch.bucket, keys, error)
+                self.execute(copy_statement(kind, f"s3://{batch.bucket}/{place}"))
+            except _RefusedError:
+                _check_unmoved(good, staging)
+                if bad := self._blamed(batch.bucket, keys, session):
+                    return bad
+                raise
+        _check_unmoved(good, staging)
         expected = sum(file.rows_read for file in good)
         copied = int(self.fetch(f"select count(*) from {STAGED}")[0][0])  # noqa: S608
         if copied == expected:
@@ -275,26 +288,26 @@ class RedshiftWarehouse(Warehouse):
         return {f.file.object.key: refused(f.file, f.rows_read, "miscounted", detail) for f in good}
 
     def _blamed(
-        self, bucket: str, keys: Mapping[str, FileOutcome], error: _RefusedError
+        self, bucket: str, keys: Mapping[str, FileOutcome], session: tuple[int, datetime]
     ) -> dict[str, FileOutcome]:
-        """Find the file that made COPY fail: by name in the load errors, else all of them."""
+        """Return the file of `keys` that this session's COPY failed at, if it was a file.
+
+        Nothing is named when the role, the bucket or the warehouse was at fault: then no file
+        is refused for it. `session` is its process id and a time before the COPY.
+        """
         named = self.fetch(
             "select trim(file_name), line_number, trim(error_message) from sys_load_error_detail "
-            "order by start_time desc limit 100"
+            "where session_id = %s and start_time >= %s order by start_time desc",
+            session,
         )
         for url, line, message in named:
-            file = keys.get(str(url).removeprefix(f"s3://{bucket}/"))
-            if file:
-                detail = f"line {line}: {message}"
-                return {
-                    file.file.object.key: refused(
-                        file.file, file.rows_read, "refused_by_warehouse", detail
-                    )
-                }
-        return {
-            f.file.object.key: refused(f.file, f.rows_read, "refused_by_warehouse", str(error))
-            for f in keys.values()
-        }
+            for key, file in keys.items():
+                # The view cuts long names.
+                if f"s3://{bucket}/{key}"[:LOGGED_NAME] == str(url)[:LOGGED_NAME]:
+                    detail = f"line {line}: {message}"
+                    bad = refused(file.file, file.rows_read, "refused_by_warehouse", detail)
+                    return {file.file.object.key: bad}
+        return {}
 
     def _publish(
         self, batch: Batch, run_id: str, files: list[FileOutcome], book: ledger.Ledger
@@ -370,23 +383,6 @@ class RedshiftWarehouse(Warehouse):
             self._connection.close()
 
 
-def load_advice(objects: Sequence[StagedObject], slices: int) -> list[str]:
-    """Return what AWS advises for COPY: compressed files of 1 MB to 1 GB, a multiple of the slices.
-
-    Source: Amazon Redshift Database Developer Guide, "Loading data files".
-    """
-    advice = []
-    largest = max(item.bytes for item in objects)
-    small = sum(item.bytes < SMALL_BYTES for item in objects)
-    if len(objects) < slices and largest > SMALL_BYTES:
-        advice.append(f"{len(objects)} files for {slices} slices: split them into {slices} or more")
-    if largest > LARGE_BYTES:
-        advice.append(f"the largest file has {largest} bytes: split files above {LARGE_BYTES}")
-    if small > 10 * slices:
-        advice.append(f"{small} files below {SMALL_BYTES} bytes: join them before staging")
-    return advice
-
-
 class _RefusedError(WarehouseError):
     """Redshift refused a statement, and would refuse it again."""
 
@@ -408,43 +404,21 @@ def _is_gzip(batch: Batch) -> bool:
     return batch.files[0].object.key.endswith(".gz")
 
 
-def needs_rewriting(form: CsvForm) -> bool:
-    """Whether COPY could not read the files as they are: only canonical CSV is left to it."""
-    plain = (form.delimiter, form.codec, form.skip_lines) == (",", "utf-8", 0)
-    return not (plain and form.header and not form.trailing_delimiter)
-
-
-def _rewrite(scanner: CsvScanner, staging: Staging, key: str) -> _Source:
+def _rewrite(scanner: CsvScanner, staging: Staging, key: str) -> Source:
     """Put the file's canonical form, without header, at a work key."""
     with tempfile.TemporaryFile() as spool:
         for chunk in scanner.chunks():
             spool.write(chunk)
         spool.seek(0)
         staging.client.upload_fileobj(spool, staging.bucket, key)
-    return _Source(key, scanner.header, 0, False)
+    return Source(key, scanner.header, 0, False)
 
 
-def _manifest(bucket: str, keys: Sequence[str]) -> str:
-    """Return the manifest: every file is mandatory, which is not COPY's default."""
-    entries = [{"url": f"s3://{bucket}/{key}", "mandatory": True} for key in keys]
-    return json.dumps({"entries": entries})
-
-
-def _copy(source: _Source, manifest: str) -> str:
-    """Return the COPY into the temporary table. Only a role can authorize it, never a key."""
-    columns = ", ".join(map(quote_identifier, source.header))
-    role = os.environ.get(ROLE_VARIABLE)
-    options = [
-        f"iam_role {quote_literal(role) if role else 'default'}",
-        "manifest",
-        "format as csv",
-        f"null as {quote_literal(NO_NULL)}",
-    ]
-    if source.header_lines:
-        options.append(f"ignoreheader {source.header_lines}")
-    if source.gzip:
-        options.append("gzip")
-    return f"copy {STAGED} ({columns}) from {quote_literal(manifest)} {' '.join(options)}"
+def _check_unmoved(files: Iterable[FileOutcome], staging: Staging) -> None:
+    """Raise Transient if COPY may have read, or missed, other content than was scanned."""
+    for file in files:
+        if staging.etag(file.file.object.key) != file.file.object.etag:
+            raise Transient(f"{file.file.object.key} changed while it was loaded")
 
 
 def _remove_work(staging: Staging, work: str) -> None:
@@ -459,16 +433,17 @@ def _translated() -> Iterator[None]:
     """Turn the driver's errors into ours. Its texts hold neither parameters nor passwords."""
     try:
         yield
-    except (
-        driver.InterfaceError,
-        driver.OperationalError,
-        OSError,
-    ) as error:
-        raise Transient(f"Redshift: the connection failed ({type(error).__name__})") from error
-    except driver.Error as error:
+    except (driver.Error, OSError) as error:
         fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        message = str(fields.get("M") or error)
-        detail = str(fields.get("D") or "")
-        if any(text in message or text in detail for text in _SERIALIZATION):
-            raise Transient(f"Redshift: {message}") from error
-        raise _RefusedError(f"Redshift: {message} {detail}".strip()) from error
+        code, message = str(fields.get("C", "")), str(fields.get("M") or error)
+        text = f"Redshift: {message} {fields.get('D') or ''}".strip()
+        if code.startswith(_TRANSIENT) or _SERIALIZATION.match(f"{message} {text}"):
+            raise Transient(text) from error
+        if code in _ADVICE:
+            raise UsageError(f"{text}; {_ADVICE[code]}") from error
+        if not fields and isinstance(
+            error, (driver.InterfaceError, driver.OperationalError, OSError)
+        ):
+            kind = type(error).__name__
+            raise Transient(f"Redshift: the connection failed ({kind})") from error
+        raise _RefusedError(text) from error

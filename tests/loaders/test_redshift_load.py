@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import gzip
+import re
 import threading
+import traceback
 import uuid
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redshift_connector
 from loading import EXPERIMENTS, HEADER, MEASUREMENTS, QUICK, contract_of, rows
 
 from loaders.contracts import Contract
-from loaders.errors import UsageError
+from loaders.errors import UsageError, WarehouseError
 from loaders.identifiers import Schemas
 from loaders.load_run import LoadResult, load, make_plan
 from loaders.staging.objects import StagedObject, Staging
-from loaders.warehouse.redshift import RedshiftWarehouse, load_advice, needs_rewriting
+from loaders.warehouse.copy_statement import NO_NULL, load_advice, needs_rewriting
+from loaders.warehouse.redshift import RedshiftWarehouse
 from loaders.warehouse.setup import setup
+from loaders.warehouse.types import parse_type
 from tests.standin.faults import Faults
 from tests.standin.fixtures import Bucket
 from tests.standin.server import StandIn
@@ -32,6 +38,7 @@ class RedshiftLab:
     standin: StandIn
     bucket: Bucket
     schemas: Schemas
+    password: str | None = None  # another than the stand-in's
 
     @property
     def staging(self) -> Staging:
@@ -45,7 +52,7 @@ class RedshiftLab:
             "port": self.standin.port,
             "database": self.standin.database,
             "user": self.standin.user,
-            "password": self.standin.password,
+            "password": self.password or self.standin.password,
             "sslmode": "verify-full",
         }
         return RedshiftWarehouse(connection, self.schemas)
@@ -234,14 +241,115 @@ def test_the_plan_shows_a_mandatory_manifest_and_a_role_and_writes_nothing(
     assert lab.bucket.keys() == ["lab/measurements/a.csv"]
 
 
-def test_a_role_that_is_not_allowed_loads_nothing(
+def test_a_role_that_is_not_allowed_refuses_no_file(
     lab: RedshiftLab, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("WAREHOUSE_COPY_ROLE", "arn:aws:iam::000000000000:role/nobody")
     lab.bucket.put("lab/measurements/a.csv", rows("a"))
-    result = lab.load(contract)
-    assert [file.reason for file in result.refused] == ["refused_by_warehouse"]
-    assert lab.live_ids() == []
+    with monkeypatch.context() as patch:
+        patch.setenv("WAREHOUSE_COPY_ROLE", "arn:aws:iam::000000000000:role/nobody")
+        with pytest.raises(WarehouseError, match="role/nobody"):
+            lab.load(contract)
+    assert lab.load(contract).exit_code == 0
+    assert lab.live_ids() == ["a"]
+
+
+def test_a_file_that_only_copy_refuses_is_named_and_the_others_load(
+    lab: RedshiftLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide = contract_of(tmp_path, MEASUREMENTS)
+    # The scanner lets sixteen bytes pass, the table holds two.
+    narrow = replace(wide.columns[0], type=parse_type("varchar(2)"))
+    made = replace(wide, columns=(narrow, *wide.columns[1:]))
+    lab.setup(made)
+    for name, identifier in {"a": "a", "b": "bbb", "c": "c", "d": "ddd"}.items():
+        lab.bucket.put(f"lab/measurements/{name}.csv", rows(identifier))
+    refused = lab.load(made).refused
+    assert [(file.key, file.reason) for file in refused] == [
+        ("lab/measurements/b.csv", "refused_by_warehouse"),
+        ("lab/measurements/d.csv", "refused_by_warehouse"),
+    ]
+    assert all(file.detail.startswith("line 2: ") for file in refused)
+    assert lab.live_ids() == ["a", "c"]
+    # What the log says of an earlier COPY is not held against the corrected file.
+    lab.bucket.put("lab/measurements/b.csv", rows("b"))
+    with monkeypatch.context() as patch:
+        patch.setenv("WAREHOUSE_COPY_ROLE", "arn:aws:iam::000000000000:role/nobody")
+        with pytest.raises(WarehouseError, match="role/nobody"):
+            lab.load(made)
+    lab.load(made)
+    assert lab.live_ids() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("replacement", [None, rows("x", "y")])
+def test_an_object_that_moves_during_copy_is_left_to_the_next_run(
+    lab: RedshiftLab, contract: Contract, faults: Faults, replacement: str | None
+) -> None:
+    lab.bucket.put("lab/measurements/a.csv", rows("a"))
+    lab.bucket.put("lab/measurements/b.csv", rows("b"))
+    hold = faults.hold("^copy ")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(lab.load, contract, workers=1)
+        hold.wait_until_reached()
+        if replacement:
+            lab.bucket.put("lab/measurements/b.csv", replacement)
+        else:
+            lab.bucket.client.delete_object(Bucket=lab.bucket.name, Key="lab/measurements/b.csv")
+        hold.release()
+        result = running.result()
+    assert (result.exit_code, result.moved) == (0, ("lab/measurements/b.csv",))
+    assert lab.live_ids() == ["a"]
+    lab.load(contract)
+    assert lab.live_ids() == (["a", "x", "y"] if replacement else ["a"])
+
+
+def test_what_the_user_can_mend_is_wrong_use(lab: RedshiftLab, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="run `warehouse setup`"):
+        lab.load(contract_of(tmp_path, MEASUREMENTS))
+    lab.password = "wrong-canary"
+    with pytest.raises(UsageError, match="check user and password") as error:
+        lab.connect()
+    assert "canary" not in "".join(traceback.format_exception(error.value))
+
+
+def test_one_load_sends_these_statements(
+    lab: RedshiftLab, contract: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.bucket.put("lab/measurements/a.csv", rows("a"))
+    sent: list[str] = []
+    execute = redshift_connector.Cursor.execute
+
+    def record(cursor: Any, sql: str, *rest: Any, **options: Any) -> Any:
+        sent.append(sql)
+        return execute(cursor, sql, *rest, **options)
+
+    warehouse = lab.connect()
+    batch = make_plan([contract], warehouse, lab.staging).batches[0]
+    monkeypatch.setattr(redshift_connector.Cursor, "execute", record)
+    warehouse.load_batch(batch, lab.staging, "run-1", lambda progress: None)
+    warehouse.close()
+    s = lab.schemas.schema("ledger")
+    shown = [re.sub(r"\s+", " ", sql.replace(s, "ledger")) for sql in sent]
+    manifest = re.findall("from '(s3://.*?)'", "".join(shown))
+    assert len(manifest) == 1
+    assert manifest[0].startswith(f"s3://{lab.bucket.name}/_warehouse/run-1-")
+    columns = '"id" varchar(16), "value" varchar(32), "updated_at" varchar(40)'
+    assert shown[:6] == [
+        "set query_group to 'warehouse:run-1:lab.measurements'",
+        'drop table if exists "staged_files"',
+        f'create temporary table "staged_files" ({columns})',
+        "select pg_backend_pid(), getdate()",
+        f'copy "staged_files" ("id", "value", "updated_at") from \'{manifest[0]}\' '
+        f"iam_role default manifest format as csv null as '{NO_NULL}' maxerror 0 ignoreheader 1",
+        'select count(*) from "staged_files"',
+    ]
+    assert shown[6:8] == ["begin", 'lock table "ledger"."publish_lock"']
+    assert [sql.partition(" (")[0] for sql in shown if sql.startswith("insert")] == [
+        'insert into "ledger"."files"',
+        f"insert into {lab.schemas.raw('lab', 'measurements').sql}",
+        'insert into "ledger"."batches"',
+        'insert into "ledger"."events"',
+    ]
+    assert shown[-1] == "commit"
 
 
 def test_queries_only_read(lab: RedshiftLab, contract: Contract) -> None:
