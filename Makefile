@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-redshift lint clean
+.PHONY: help demo test test-redshift soak lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -18,6 +18,9 @@ test: $(VENV)/dev.installed ## set up and run the tests
 
 test-redshift: $(VENV)/dev.installed ## run the parity test on your own Redshift; says which variables it needs
 	@$(BIN)/python -m pytest -m redshift -rs
+
+soak: $(VENV)/dev.installed ## random histories of loads and builds, other ones each time
+	@$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/dev.installed ## every linter and type check that CI runs
 	@BIN=$(BIN) .ci/lint
