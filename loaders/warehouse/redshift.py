@@ -162,10 +162,15 @@ class RedshiftWarehouse(Warehouse):
 
     def copy_sql(self, batch: Batch) -> str:
         """See Warehouse: for files whose header has the contract's order."""
-        source = Source("", tuple(c.name for c in batch.contract.columns), 1, _is_gzip(batch))
-        url = f"s3://{batch.bucket}/{WORK}<run>/manifest-0.json"
-        entries = manifest(batch.bucket, [file.object.key for file in batch.files])
-        return f"{copy_statement(source, url)} -- manifest: {entries}"
+        contract, keys = batch.contract, [file.object.key for file in batch.files]
+        work = f"{keys[0].partition(contract.load.path)[0]}{WORK}<run>/"
+        header = tuple(column.name for column in contract.columns)
+        source = Source("", header, 1, keys[0].endswith(".gz"))
+        if needs_rewriting(contract.form):
+            keys = [f"{work}{number}.csv" for number in range(len(keys))]
+            source = Source("", header, 0, False)
+        url = f"s3://{batch.bucket}/{work}manifest-0.json"
+        return f"{copy_statement(source, url)} -- manifest: {manifest(batch.bucket, keys)}"
 
     def advice(self, batch: Batch) -> list[str]:
         """See Warehouse. Serverless does not show its slices: then nothing is said of them."""
@@ -398,10 +403,6 @@ def _text(name: str | bytes) -> str:
 
 def _definition(column: Column) -> str:
     return f"{quote_identifier(column.name)} {column.type.redshift}"
-
-
-def _is_gzip(batch: Batch) -> bool:
-    return batch.files[0].object.key.endswith(".gz")
 
 
 def _rewrite(scanner: CsvScanner, staging: Staging, key: str) -> Source:

@@ -241,6 +241,25 @@ def test_the_plan_shows_a_mandatory_manifest_and_a_role_and_writes_nothing(
     assert lab.bucket.keys() == ["lab/measurements/a.csv"]
 
 
+def test_the_plan_of_another_dialect_reads_the_canonical_files_below_the_root(
+    lab: RedshiftLab, tmp_path: Path
+) -> None:
+    made = contract_of(tmp_path, MEASUREMENTS, csv={"delimiter": ";"})
+    lab.setup(made)
+    lab.bucket.put("deep/root/lab/measurements/a.csv.gz", b"")
+    warehouse = lab.connect()
+    try:
+        staging = Staging(lab.bucket.client, lab.bucket.name, "deep/root/")
+        text = warehouse.copy_sql(make_plan([made], warehouse, staging).batches[0])
+    finally:
+        warehouse.close()
+    work = f"s3://{lab.bucket.name}/deep/root/_warehouse/<run>/"
+    assert f"from '{work}manifest-0.json' " in text
+    assert f'{{"entries": [{{"url": "{work}0.csv", "mandatory": true}}]}}' in text
+    assert "gzip" not in text
+    assert "ignoreheader" not in text
+
+
 def test_a_role_that_is_not_allowed_refuses_no_file(
     lab: RedshiftLab, contract: Contract, monkeypatch: pytest.MonkeyPatch
 ) -> None:
