@@ -160,7 +160,7 @@ def test_the_example_profile_keeps_a_model_one_transaction() -> None:
     profile = yaml.safe_load((ROOT / "profiles.example.yml").read_text())
     outputs = profile["research_warehouse"]["outputs"].values()
     found = [output for output in outputs if output["type"] == "redshift"]
-    assert len(found) == 2
+    assert len(found) == 3
     for output in found:
         assert (output["retries"], output["sslmode"]) == (0, "verify-full")
     project = yaml.safe_load((ROOT / "dbt_project.yml").read_text())

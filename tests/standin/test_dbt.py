@@ -49,6 +49,7 @@ def dbt(project: Path) -> Dbt:
 
     def run(*arguments: str) -> dict[str, str]:
         where = ["--project-dir", str(project), "--profiles-dir", str(project)]
+        where += ["--target-path", str(project / "target")]  # another test may have set one
         result = dbtRunner().invoke([*arguments, *where, "--quiet", "--no-partial-parse"])
         assert result.exception is None, result.exception
         results: list[Any] = getattr(result.result, "results", [])
