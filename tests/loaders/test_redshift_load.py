@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import socket
 import threading
 import traceback
 import uuid
@@ -22,7 +23,13 @@ from loaders.errors import UsageError, WarehouseError
 from loaders.identifiers import Schemas
 from loaders.load_run import LoadResult, load, make_plan
 from loaders.staging.objects import StagedObject, Staging
-from loaders.warehouse.copy_statement import NO_NULL, load_advice, needs_rewriting
+from loaders.warehouse.copy_statement import (
+    NO_NULL,
+    Source,
+    copy_statement,
+    load_advice,
+    needs_rewriting,
+)
 from loaders.warehouse.redshift import RedshiftWarehouse
 from loaders.warehouse.setup import setup
 from loaders.warehouse.types import parse_type
@@ -258,6 +265,28 @@ def test_the_plan_of_another_dialect_reads_the_canonical_files_below_the_root(
     assert f'{{"entries": [{{"url": "{work}0.csv", "mandatory": true}}]}}' in text
     assert "gzip" not in text
     assert "ignoreheader" not in text
+
+
+def test_copy_names_role_region_and_header_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_COPY_ROLE", "arn:aws:iam::1:role/it's")
+    monkeypatch.setenv("WAREHOUSE_COPY_REGION", "eu-west-1")
+    assert copy_statement(Source("", ("b", 'a"c'), 1, True), "s3://x/m.json") == (
+        """copy "staged_files" ("b", "a""c") from 's3://x/m.json' """
+        "iam_role 'arn:aws:iam::1:role/it''s' manifest format as csv "
+        f"null as '{NO_NULL}' maxerror 0 ignoreheader 1 gzip region 'eu-west-1'"
+    )
+
+
+def test_a_silent_loss_of_the_connection_is_noticed_within_a_minute(lab: RedshiftLab) -> None:
+    warehouse = lab.connect()
+    try:
+        options = [socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT]
+        opened = warehouse._connection._usock
+        idle, interval, count = (opened.getsockopt(socket.IPPROTO_TCP, o) for o in options)
+        assert opened.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert idle + interval * count <= 60
+    finally:
+        warehouse.close()
 
 
 def test_a_role_that_is_not_allowed_refuses_no_file(
