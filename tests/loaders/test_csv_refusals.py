@@ -329,7 +329,9 @@ def test_a_byte_order_mark_is_not_part_of_a_column_and_order_is_free():
     assert b"".join(scanner.chunks()) == b"1,2\n"
 
 
-@pytest.mark.parametrize("content", [b"a,b", b"a,b\n", b"a,b\r\n", gzip.compress(b"a,b\n", mtime=0)])
+@pytest.mark.parametrize(
+    "content", [b"a,b", b"a,b\n", b"a,b\r\n", gzip.compress(b"a,b\n", mtime=0)]
+)
 def test_a_header_alone_is_a_file_of_no_records(content):
     scanner = CsvScanner(io.BytesIO(content), CsvForm({"a": None, "b": None}))
     assert (list(scanner.chunks()), scanner.records) == ([], 0)
