@@ -1,10 +1,12 @@
-"""What both warehouses say of a file that is not loaded, and of an export that shrank."""
+"""What both warehouses say of a file that is not loaded, and of an export that cannot be right."""
 
 from __future__ import annotations
 
 from loaders.formats.csv_form import Fault
+from loaders.identifiers import quote_identifier
 from loaders.ledger import Ledger
 from loaders.staging.batches import Batch, FileOutcome, PlannedFile, RejectedRecord
+from loaders.warehouse.database import Database
 
 
 class NotWholeError(Exception):
@@ -45,17 +47,53 @@ def check_whole(batch: Batch, files: list[FileOutcome]) -> None:
         raise NotWholeError(missing)
 
 
-def guarded(batch: Batch, files: list[FileOutcome], book: Ledger) -> list[FileOutcome]:
-    """Refuse all files of an export that shrank too much against the one before it."""
-    if not batch.export_key:
+def guarded(
+    batch: Batch, files: list[FileOutcome], database: Database, staged: str
+) -> list[FileOutcome]:
+    """Refuse all files of an export that cannot be a full copy of its table.
+
+    `staged` is what a FROM clause needs to read the export's rows. Refused is an export that
+    shrank too much against the one before it, and one with a key that is missing or repeated.
+    """
+    if not batch.export_key or any(file.status != "loaded" for file in files):
         return files
+    found = _shrunk(batch, files, Ledger(database)) or _badly_keyed(batch, database, staged)
+    return [refused(f.file, f.rows_read, *found) for f in files] if found else files
+
+
+def _shrunk(batch: Batch, files: list[FileOutcome], book: Ledger) -> tuple[str, str] | None:
     earlier = book.earlier_rows(batch) if batch.guarded else None
     rows = sum(file.rows_loaded for file in files)
     most = batch.contract.load.max_shrink
-    if earlier is None or rows >= (1 - most) * earlier or any(f.status != "loaded" for f in files):
-        return files
-    detail = (
+    if earlier is None or rows >= (1 - most) * earlier:
+        return None
+    return "shrunk_export", (
         f"the export has {rows} rows and the one before it {earlier}: it shrank by more than "
         f"max_shrink {most}; requeue a file of it to load it all the same"
     )
-    return [refused(f.file, f.rows_read, "shrunk_export", detail) for f in files]
+
+
+def _badly_keyed(batch: Batch, database: Database, staged: str) -> tuple[str, str] | None:
+    contract = batch.contract
+    names = ", ".join(contract.load.key)
+    key = ", ".join(map(quote_identifier, contract.load.key))
+    texts = [
+        c.name for c in contract.columns if c.name in contract.load.key and c.type.name == "varchar"
+    ]
+    missing = [f"{quote_identifier(name)} is null" for name in contract.load.key]
+    missing += [f"{quote_identifier(name)} in ('', %s)" for name in texts]
+    without, repeated = database.fetch(
+        "select coalesce(sum(case when is_missing then row_count else 0 end), 0), "  # noqa: S608
+        "coalesce(sum(case when row_count > 1 then 1 else 0 end), 0) "
+        f"from (select {' or '.join(missing)} as is_missing, count(*) as row_count "
+        f"from {staged} group by {key}) as keys",
+        [contract.load.null_text or ""] * len(texts),
+    )[0]
+    if without:
+        return "missing_key", f"{without} rows of the export have no {names}; export it again"
+    if repeated:
+        return "duplicate_key", (
+            f"{repeated} values of {names} stand in more than one row of the export: which row is "
+            "right cannot be known; export it again"
+        )
+    return None

@@ -196,7 +196,8 @@ class PostgresWarehouse(Warehouse):
                 on_progress(Progress("claimed", batch.contract.name))
                 self.fetch("select set_config(%s, %s, true)", (BATCH_SETTING, str(batch_id)))
                 files = [self._load_file(batch, file, staging, on_progress) for file in batch.files]
-                files = guarded(batch, files, book)
+                staged = f"{self._raw(batch.contract).sql} where _batch_id = {batch_id}"
+                files = guarded(batch, files, self, staged)
                 check_whole(batch, files)
                 loaded = sum(file.status == "loaded" for file in files)
                 outcome = BatchOutcome(batch, batch_id if loaded else None, tuple(files))

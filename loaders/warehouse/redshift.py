@@ -322,7 +322,7 @@ class RedshiftWarehouse(Warehouse):
             # The first statement: any other would take the snapshot before the lock is held.
             self.execute(f"lock table {self.schemas.ledger('publish_lock').sql}")
             self._refuse_if_recorded(batch)
-            files = guarded(batch, files, book)
+            files = guarded(batch, files, self, STAGED)
             check_whole(batch, files)
             loaded = [file for file in files if file.status == "loaded"]
             batch_id = self.new_id("batch_id") if loaded else None

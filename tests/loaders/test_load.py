@@ -333,6 +333,28 @@ def test_an_export_that_shrinks_too_much_is_refused(lab: Lab, experiments: Contr
     assert_balanced(lab)
 
 
+@pytest.mark.parametrize(
+    ("ids", "reason", "detail"),
+    [
+        (["a", "b", "b", "b", "c", "c"], "duplicate_key", "2 values of id stand in more than one"),
+        (["a", ""], "missing_key", "1 rows of the export have no id"),
+        (["a", "NA", "NA"], "missing_key", "2 rows of the export have no id"),
+    ],
+)
+def test_an_export_whose_key_is_no_key_is_refused_whole(
+    tmp_path: Path, lab: Lab, ids: list[str], reason: str, detail: str
+) -> None:
+    made = contract_of(tmp_path, EXPERIMENTS, null_text="NA")
+    lab.setup(made)
+    put_export(lab, 1, *ids)
+    put_export(lab, 2, "a", "b")
+    result = lab.load(made)
+    assert [(file.key, file.reason) for file in result.refused] == [(export(1), reason)]
+    assert detail in result.refused[0].detail
+    assert lab.live_ids("experiments") == ["a", "b"]
+    assert_balanced(lab)
+
+
 def test_a_changed_export_supersedes_its_first_load(lab: Lab, experiments: Contract) -> None:
     put_export(lab, 1, "a", "b")
     lab.put(export(1, "part-1.csv"), rows("c"))

@@ -203,6 +203,10 @@ def test_a_changed_export_replaces_the_one_before(lab: RedshiftLab, tmp_path: Pa
     lab.bucket.put("lab/experiments/exported_at=20200201T000000Z/part-0.csv", HEADER + "\n")
     lab.bucket.put("lab/experiments/exported_at=20200201T000000Z/_SUCCESS", b"")
     assert [file.reason for file in lab.load(made).refused] == ["shrunk_export"]
+    lab.bucket.put("lab/experiments/exported_at=20200301T000000Z/part-0.csv", rows("d", "d"))
+    lab.bucket.put("lab/experiments/exported_at=20200301T000000Z/_SUCCESS", b"")
+    assert "duplicate_key" in [file.reason for file in lab.load(made).refused]
+    assert lab.live_ids("experiments") == ["c"]
 
 
 @pytest.mark.parametrize("fault", ["error_1023", "drop_before", "drop_after"])
