@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.project.desk import Desk
+import pytest
+
+from loaders.dbt_runner import Dbt
+from tests.project.desk import EXPERIMENT, Desk
 
 VERSIONS = (
     "select experiment_name, is_deleted, valid_from::text, valid_to::text from dim_experiments "
@@ -51,6 +54,41 @@ def test_a_plain_build_applies_one_export_and_leaves_a_late_one_alone(empty: Des
     empty.load()
     empty.build()
     assert empty.rows(VERSIONS) == both
+
+
+def test_a_plain_build_says_how_many_exports_wait(
+    empty: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for month in ("01", "02", "03"):
+        empty.put_experiments(f"2020{month}01", {"experiment_name": month})
+    empty.load()
+    untested = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+    Dbt(empty.project.settings).invoke("build", *untested)
+    assert "2 export(s) wait for snap_experiments: run `warehouse run`" in capsys.readouterr().out
+
+
+def test_an_export_that_cannot_be_right_leaves_history_as_it_is(empty: Desk) -> None:
+    ids = [{"experiment_id": f"e{n}"} for n in range(1, 5)]
+    empty.put_experiments("20200101", *ids)
+    empty.refresh()
+    before = empty.rows("select * from dim_experiments order by experiment_key")
+    empty.put_experiments("20200201")  # no rows
+    empty.put_experiments("20200301", ids[1])  # cut short
+    empty.put_experiments("20200401", *ids, {"experiment_id": "e1", "experiment_name": "Other"})
+    empty.put(  # not complete: its marker is missing
+        "research_db/experiments/exported_at=20200501T000000Z/part-0.csv",
+        ",".join(EXPERIMENT) + "\n",
+    )
+    loaded = empty.refresh()
+    assert sorted(file.reason for file in loaded.refused) == [
+        "duplicate_key",
+        "shrunk_export",
+        "shrunk_export",
+    ]
+    assert [export.export_key for export in loaded.waiting] == [
+        "research_db/experiments/exported_at=20200501T000000Z/"
+    ]
+    assert empty.rows("select * from dim_experiments order by experiment_key") == before
 
 
 def test_facts_carry_the_version_of_their_time_also_when_it_comes_after_them(empty: Desk) -> None:
