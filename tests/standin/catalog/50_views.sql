@@ -237,6 +237,12 @@ select usesysid as user_id, pid as session_id, datname::text as database_name,
 from pg_stat_activity
 where datname is not null and application_name <> 'stand-in'
   and (usename = current_user or (select usesuper from pg_user where usename = current_user))
+  -- Recorded as ended before the server has let go of the process.
+  and not exists (
+    select 1 from pg_standin.ended_session as ended
+    where ended.session_id = pg_stat_activity.pid
+      and ended.start_time = pg_stat_activity.backend_start at time zone 'UTC'
+  )
 union all
 select * from pg_standin.ended_session
 where user_id = (select usesysid from pg_user where usename = current_user)
