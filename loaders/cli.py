@@ -99,16 +99,19 @@ def down(delete: bool) -> None:
 @cli.command()
 @_common
 def setup(options: Options) -> None:
-    """Create schemas, ledger and raw tables; add columns that contracts have gained."""
+    """Create schemas, ledger, raw tables and roles; add columns that contracts have gained."""
+    from loaders.warehouse.roles import set_up_roles
     from loaders.warehouse.setup import setup as set_up
 
     project = options.open()
     with project.warehouse() as warehouse:
         changes = set_up(warehouse, project.contracts)
+        left_out = set_up_roles(warehouse, project.contracts)
     if options.as_json:
-        display.print_json({"changes": changes}, sys.stdout)
-    else:
-        click.echo("\n".join(f"{change};" for change in changes) or "nothing to change")
+        display.print_json({"changes": changes, "left_out": left_out}, sys.stdout)
+        return
+    click.echo("\n".join(f"{change};" for change in changes) or "nothing to change")
+    reports.print_left_out(left_out)
 
 
 @cli.command()

@@ -80,6 +80,14 @@ class Schemas:
         """Return the raw table of a source table."""
         return TableName(self.schema(f"raw_{source}"), table)
 
+    def access(self, table: str) -> TableName:
+        """Return a table that says who may see what."""
+        return TableName(self.schema("access"), table)
+
+    def role(self, name: str) -> str:
+        """Return the target's role of that name: no other target's roles open anything of it."""
+        return name if self.target == BARE_TARGET else f"{self.target}_{name}"
+
     def marts(self, table: str) -> TableName:
         """Return a mart or a summary."""
         return TableName(self.target, table)

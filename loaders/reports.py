@@ -19,7 +19,24 @@ from loaders.history import RunRecord, TableStatus
 from loaders.load_run import LoadResult, RefusedFile
 from loaders.staging.plan import Plan, WaitingExport
 from loaders.trace import MeasurementTrace
-from loaders.warehouse.base import Progress
+from loaders.warehouse.base import LeftOut, Progress
+
+
+def print_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Say which of the statements that set up roles the user was not allowed to run."""
+    if not left_out:
+        return
+    reasons = dict.fromkeys(one.reason for one in left_out)
+    click.echo(
+        f"\n{len(left_out)} statements for the roles were left out, because the profile's user is "
+        "not allowed to run them. All is there for this user; for others, have an administrator "
+        "run these, then set up again:",
+        err=True,
+    )
+    for one in left_out:
+        click.echo(f"  {one.sql};", err=True)
+    for reason in reasons:
+        click.echo(f"  -- {reason}", err=True)
 
 
 def print_plan(

@@ -16,6 +16,7 @@ from loaders.nightly import run
 from loaders.project import Project
 from loaders.settings import LOCAL_TARGET
 from loaders.staging.objects import Staging
+from loaders.warehouse.roles import set_up_roles
 from loaders.warehouse.setup import setup
 
 SUMMARY = "select * from monthly_temperature_summary order by experiment_id, month limit 12"
@@ -40,6 +41,7 @@ def _run(project: Project, servers: LocalServers) -> int:
     click.echo(f"{staged} objects put into s3://{project.settings.bucket}")
     with project.warehouse() as warehouse:
         setup(warehouse, project.contracts)
+        set_up_roles(warehouse, project.contracts)
         plan = make_plan(project.contracts, warehouse, project.staging)
         reports.print_plan(plan, {})
     click.secho("Loading, replaying exports, building …", bold=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from loaders.contracts import Column, Contract
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome
@@ -49,10 +49,20 @@ class ExistingColumn:
     constraint: str | None = None
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A statement that the connected user was not allowed to run, and what the server said."""
+
+    sql: str
+    reason: str
+
+
 class Warehouse(Database, ABC):
     """One connection to one target, used by one thread at a time; close it after use."""
 
     limits: BatchLimits
+    sequences: ClassVar[tuple[str, ...]] = ()
+    """The ledger's sequences."""
 
     @abstractmethod
     def setup_transaction(self) -> AbstractContextManager[None]:
@@ -61,6 +71,21 @@ class Warehouse(Database, ABC):
     @abstractmethod
     def ledger_ddl(self) -> list[str]:
         """Return the statements that create the ledger; each does nothing if it is there."""
+
+    @abstractmethod
+    def role(self, name: str) -> str:
+        """Return a role as GRANT names it."""
+
+    @abstractmethod
+    def known_roles(self, names: Sequence[str]) -> tuple[set[str], set[tuple[str, str]]]:
+        """Return which of these roles exist, and which pairs (role, member) of them."""
+
+    @abstractmethod
+    def execute_allowed(self, statements: Iterable[str]) -> list[LeftOut]:
+        """Run each statement by itself; return those that the user is not allowed to run.
+
+        Among them those about a role that does not exist, because it could not be created.
+        """
 
     @abstractmethod
     def raw_columns(self, contract: Contract) -> list[ExistingColumn]:

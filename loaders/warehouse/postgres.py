@@ -25,6 +25,7 @@ from loaders.staging.batches import (
 from loaders.staging.objects import MovedError, Staging
 from loaders.warehouse.base import (
     ExistingColumn,
+    LeftOut,
     OnProgress,
     Progress,
     QueryResult,
@@ -48,6 +49,7 @@ SETUP_LOCK = 0x7265_7365_6172_6368
 # COPY evaluates it for each row; cheaper than a second pass or a column in the stream.
 BATCH_SETTING = "warehouse.batch_id"
 
+_NOT_GRANTED = ("01006", "01007")  # of privileges in a GRANT: some, or none
 _LOGIN_FAILED = ("authentication failed", "does not exist", "no password supplied", "pg_hba.conf")
 
 
@@ -55,6 +57,7 @@ class PostgresWarehouse(Warehouse):
     """A connection to PostgreSQL; `connection` has psycopg's (libpq's) parameters."""
 
     limits = BatchLimits(files=64, bytes=32 * 1024 * 1024)
+    sequences = ("batch_id", "event_id")
     now = "(now() at time zone 'utc')"
 
     def __init__(
@@ -110,10 +113,46 @@ class PostgresWarehouse(Warehouse):
     def ledger_ddl(self) -> list[str]:
         """See Warehouse."""
         sequences = [
-            f"create sequence if not exists {self.schemas.ledger(of).sql}"
-            for of in ("batch_id", "event_id")
+            f"create sequence if not exists {self.schemas.ledger(of).sql}" for of in self.sequences
         ]
         return ledger.create_tables(self.schemas, varbyte="bytea") + sequences
+
+    def role(self, name: str) -> str:
+        """See Warehouse."""
+        return quote_identifier(name)
+
+    def known_roles(self, names: Sequence[str]) -> tuple[set[str], set[tuple[str, str]]]:
+        """See Warehouse."""
+        roles = self.fetch("select rolname from pg_roles where rolname = any(%s)", (list(names),))
+        members = self.fetch(
+            "select r.rolname, m.rolname from pg_auth_members a "
+            "join pg_roles r on r.oid = a.roleid join pg_roles m on m.oid = a.member "
+            "where r.rolname = any(%s) and m.rolname = any(%s)",
+            (list(names), list(names)),
+        )
+        return {str(name) for (name,) in roles}, {(str(of), str(to)) for of, to in members}
+
+    def execute_allowed(self, statements: Iterable[str]) -> list[LeftOut]:
+        """See Warehouse."""
+        left_out = []
+        for sql in statements:
+            try:
+                with self.setup_transaction():
+                    left_out += [LeftOut(sql, warning) for warning in self._warnings(sql)]
+            except UsageError as error:
+                left_out.append(LeftOut(sql, str(error)))
+        return left_out
+
+    def _warnings(self, grant: str) -> list[str]:
+        """Run a statement; return what it did not grant: who may not pass it on is only warned."""
+        found: list[psycopg.errors.Diagnostic] = []
+        keep = found.append
+        self._connection.add_notice_handler(keep)
+        try:
+            self._connection.execute(grant.encode())
+        finally:
+            self._connection.remove_notice_handler(keep)
+        return [str(one.message_primary) for one in found if one.sqlstate in _NOT_GRANTED]
 
     def _raw(self, contract: Contract) -> TableName:
         return self.schemas.raw(contract.source, contract.table)
@@ -308,6 +347,8 @@ def _translated() -> Iterator[None]:
         raise WarehouseError(f"PostgreSQL: {str(error).strip()}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise Transient(f"PostgreSQL: {str(error).strip()}") from error
+    except errors.UndefinedObject as error:
+        raise UsageError(f"PostgreSQL: {error.diag.message_primary}") from error
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as error:
         raise UsageError(
             f"PostgreSQL: {error.diag.message_primary}; run `warehouse setup`"

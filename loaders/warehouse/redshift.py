@@ -8,7 +8,6 @@ a short transaction under the publish lock moves them into the raw table with th
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -27,7 +26,14 @@ from loaders.formats.csv_scanner import CsvScanner
 from loaders.identifiers import Schemas, TableName, quote_identifier, quote_literal
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome
 from loaders.staging.objects import MovedError, Staging
-from loaders.warehouse.base import ExistingColumn, OnProgress, Progress, QueryResult, Warehouse
+from loaders.warehouse.base import (
+    ExistingColumn,
+    LeftOut,
+    OnProgress,
+    Progress,
+    QueryResult,
+    Warehouse,
+)
 from loaders.warehouse.copy_statement import (
     STAGED,
     Source,
@@ -44,6 +50,7 @@ from loaders.warehouse.outcomes import (
     refused,
     rejected_record,
 )
+from loaders.warehouse.redshift_errors import RefusedError, translated
 from loaders.warehouse.types import from_redshift
 
 WORK = "_warehouse/"  # below the staging root: manifests and files in canonical form
@@ -55,16 +62,6 @@ KEEPALIVES: Mapping[str, Any] = {
     "tcp_keepalive_interval": 10,
     "tcp_keepalive_count": 3,
 }
-_ADVICE = dict.fromkeys(("42P01", "42703", "3F000"), "run `warehouse setup`") | {
-    "42501": "grant it to the profile's user",
-    "28000": "check user and password of the profile",
-    "3D000": "check the profile's `dbname`",
-}
-_SERIALIZATION = re.compile(
-    "(?i)1023\\b|.*(serializable isolation violation|could not serialize)", re.DOTALL
-)
-# Classes of SQLSTATE: connection, rollback, resources; and a server that shuts down.
-_TRANSIENT = ("08", "40", "53", "57P")
 
 
 class RedshiftWarehouse(Warehouse):
@@ -76,20 +73,20 @@ class RedshiftWarehouse(Warehouse):
 
     def __init__(self, connection: Mapping[str, Any], schemas: Schemas) -> None:
         self.schemas = schemas
-        with _translated():
+        with translated():
             self._connection = redshift_connector.connect(**KEEPALIVES, **connection)
         self._connection.autocommit = True
         self.execute("set timezone to 'UTC'")  # getdate() is in the session's
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See Database."""
-        with _translated(), self._connection.cursor() as cursor:
+        with translated(), self._connection.cursor() as cursor:
             cursor.execute(sql, list(parameters) or None)
             return [tuple(row) for row in cursor.fetchall()]
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> int:
         """See Database."""
-        with _translated(), self._connection.cursor() as cursor:
+        with translated(), self._connection.cursor() as cursor:
             cursor.execute(sql, list(parameters) or None)
             return int(cursor.rowcount)
 
@@ -124,6 +121,27 @@ class RedshiftWarehouse(Warehouse):
     def ledger_ddl(self) -> list[str]:
         """See Warehouse."""
         return ledger.create_tables(self.schemas, varbyte="varbyte(65535)")
+
+    def role(self, name: str) -> str:
+        """See Warehouse."""
+        return f"role {quote_identifier(name)}"
+
+    def known_roles(self, names: Sequence[str]) -> tuple[set[str], set[tuple[str, str]]]:
+        """See Warehouse. Others than superusers see few memberships; granting again is harmless."""
+        roles = {str(name) for (name,) in self.fetch("select role_name from svv_roles")}
+        found = self.fetch("select granted_role_name, role_name from svv_role_grants")
+        members = {(str(of), str(to)) for of, to in found}
+        return roles & set(names), {pair for pair in members if set(pair) <= set(names)}
+
+    def execute_allowed(self, statements: Iterable[str]) -> list[LeftOut]:
+        """See Warehouse."""
+        left_out = []
+        for sql in statements:
+            try:
+                self.execute(sql)
+            except (RefusedError, UsageError) as error:
+                left_out.append(LeftOut(sql, str(error)))
+        return left_out
 
     def _raw(self, contract: Contract) -> TableName:
         return self.schemas.raw(contract.source, contract.table)
@@ -176,7 +194,7 @@ class RedshiftWarehouse(Warehouse):
         """See Warehouse. Serverless does not show its slices: then nothing is said of them."""
         try:
             slices = int(self.fetch("select count(*) from stv_slices")[0][0])
-        except (_RefusedError, UsageError):
+        except (RefusedError, UsageError):
             return []
         return load_advice([file.object for file in batch.files], slices)
 
@@ -279,7 +297,7 @@ class RedshiftWarehouse(Warehouse):
             staging.client.put_object(Bucket=batch.bucket, Key=place, Body=body.encode())
             try:
                 self.execute(copy_statement(kind, f"s3://{batch.bucket}/{place}"))
-            except _RefusedError:
+            except RefusedError:
                 _check_unmoved(good, staging)
                 if bad := self._blamed(batch.bucket, keys, session):
                     return bad
@@ -365,7 +383,7 @@ class RedshiftWarehouse(Warehouse):
     def query(self, sql: str) -> Iterator[QueryResult]:
         """See Warehouse."""
         try:
-            with _translated(), self._connection.cursor() as cursor:
+            with translated(), self._connection.cursor() as cursor:
                 cursor.execute(
                     f"set search_path to {quote_identifier(self.schemas.target)}, public"
                 )
@@ -376,7 +394,7 @@ class RedshiftWarehouse(Warehouse):
                     raise UsageError("the statement returns no rows: `query` is for one that reads")
                 names = tuple(_text(column[0]) for column in cursor.description)
                 yield QueryResult(names, _stream(cursor))
-        except _RefusedError as error:
+        except RefusedError as error:
             raise UsageError(f"the query failed: {error}") from None
         finally:
             with suppress(WarehouseError):
@@ -386,10 +404,6 @@ class RedshiftWarehouse(Warehouse):
         """See Warehouse."""
         with suppress(driver.Error, OSError):
             self._connection.close()
-
-
-class _RefusedError(WarehouseError):
-    """Redshift refused a statement, and would refuse it again."""
 
 
 def _stream(cursor: Any) -> Iterator[tuple[Any, ...]]:
@@ -427,24 +441,3 @@ def _remove_work(staging: Staging, work: str) -> None:
     with suppress(Exception):
         for item in list(staging.list(work.removeprefix(staging.root))):
             staging.client.delete_object(Bucket=staging.bucket, Key=item.key)
-
-
-@contextmanager
-def _translated() -> Iterator[None]:
-    """Turn the driver's errors into ours. Its texts hold neither parameters nor passwords."""
-    try:
-        yield
-    except (driver.Error, OSError) as error:
-        fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        code, message = str(fields.get("C", "")), str(fields.get("M") or error)
-        text = f"Redshift: {message} {fields.get('D') or ''}".strip()
-        if code.startswith(_TRANSIENT) or _SERIALIZATION.match(f"{message} {text}"):
-            raise Transient(text) from error
-        if code in _ADVICE:
-            raise UsageError(f"{text}; {_ADVICE[code]}") from error
-        if not fields and isinstance(
-            error, (driver.InterfaceError, driver.OperationalError, OSError)
-        ):
-            kind = type(error).__name__
-            raise Transient(f"Redshift: the connection failed ({kind})") from error
-        raise _RefusedError(text) from error

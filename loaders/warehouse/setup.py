@@ -1,4 +1,4 @@
-"""Brings a target's schemas, ledger and raw tables to what the contracts say."""
+"""Brings a target's schemas, ledger and raw tables to what the contracts say; roles: see there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from loaders.contracts import LOAD_COLUMNS, Contract
 from loaders.errors import UsageError
 from loaders.identifiers import quote_identifier
 from loaders.warehouse.base import ExistingColumn, Warehouse
+from loaders.warehouse.roles import access_ddl
 
 
 def setup(warehouse: Warehouse, contracts: Iterable[Contract]) -> list[str]:
@@ -19,7 +20,7 @@ def setup(warehouse: Warehouse, contracts: Iterable[Contract]) -> list[str]:
     changes: list[str] = []
     problems: list[str] = []
     with warehouse.setup_transaction():
-        for statement in warehouse.ledger_ddl():
+        for statement in [*warehouse.ledger_ddl(), *access_ddl(warehouse.schemas)]:
             warehouse.execute(statement)
         for contract in contracts:
             existing = warehouse.raw_columns(contract)

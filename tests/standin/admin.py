@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from tests.standin.errors import SqlError, refuse
-from tests.standin.lexer import QUOTED, Cursor, Token, dotted, lex, literal, quote
+from tests.standin.lexer import (
+    QUOTED,
+    Cursor,
+    Token,
+    dotted,
+    lex,
+    literal,
+    quote,
+    render,
+    split_commas,
+)
 from tests.standin.plan import Plan, script
 
 
@@ -33,11 +43,29 @@ def plan_create_principal(cursor: Cursor) -> Plan:
 
 
 def _grant(tokens: Sequence[Token]) -> Plan:
-    """GRANT and REVOKE: the engine knows no word ROLE before a name."""
+    """GRANT and REVOKE: the engine knows no word ROLE before a name, and one kind of role only."""
     if any(t.spells("ASSUMEROLE", "DATASHARE", "MODEL", "MASKING", "RLS") for t in tokens):
         raise refuse(f"{tokens[0].text.upper()} of this kind")
-    kept = [t for t in tokens if not t.spells("ROLE")]
-    return Plan(tokens=_folded(kept))
+    ends = [at for at, token in enumerate(tokens) if token.spells("TO", "FROM")]
+    if not ends:
+        raise SqlError("42601", f"syntax error: {tokens[0].text} names nobody")
+    given, grantees = tokens[1 : ends[-1]], split_commas(tokens[ends[-1] + 1 :])
+    of_roles = not any(token.spells("ON") for token in given)
+    if of_roles and not all(part[0].spells("ROLE") for part in split_commas(given)):
+        raise refuse(f"{tokens[0].text.upper()} of a system permission, or of a role without ROLE")
+    checks = [_check_grantee(part) for part in grantees]
+    kept = render(_folded([token for token in tokens if not token.spells("ROLE")]))
+    return script(tokens[0].text.upper(), *checks, kept)
+
+
+def _check_grantee(tokens: Sequence[Token]) -> str:
+    """Return the statement that fails unless the grantee is of the kind that it is called."""
+    cursor = Cursor(tokens)
+    kind = next((word for word in ("ROLE", "GROUP") if cursor.accept(word)), "USER").lower()
+    name = cursor.next().name
+    if kind != "user" and cursor.accept("WITH"):
+        raise SqlError("0A000", f"a {kind} cannot pass on what it is granted")
+    return f"select pg_standin.check_identity({literal(name).text}, {literal(kind).text})"
 
 
 def _comment(tokens: Sequence[Token]) -> Plan:

@@ -220,6 +220,24 @@ create function pg_standin.identity_type(role oid) returns text language sql sta
         when shobj_description(role, 'pg_authid') = 'group' then 'group'
         when (select rolcanlogin from pg_roles where oid = role) then 'user' else 'role' end
 $$;
+create function pg_standin.check_identity(name text, kind text) returns void
+language plpgsql stable as $$
+begin
+    if name <> 'public' and not exists (
+        select from pg_roles where rolname = name and pg_standin.identity_type(oid) = kind
+    ) then
+        raise undefined_object using message = format('%s "%s" does not exist', kind, name);
+    end if;
+end $$;
+create view pg_catalog.svv_roles as
+select oid as role_id, rolname::text as role_name, null::text as role_owner,
+    null::text as external_id
+from pg_roles where pg_standin.identity_type(oid) = 'role' and rolname !~ '^pg_';
+create view pg_catalog.svv_role_grants as
+select m.role_id, m.role_name, g.role_id as granted_role_id, g.role_name as granted_role_name
+from pg_auth_members a
+join pg_catalog.svv_roles m on m.role_id = a.member
+join pg_catalog.svv_roles g on g.role_id = a.roleid;
 create view pg_catalog.svv_relation_privileges as
 select v.schema_name::text as namespace_name, v.name::text as relation_name,
     a.privilege_type, a.grantee as identity_id,
