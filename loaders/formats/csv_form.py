@@ -41,6 +41,13 @@ class Reason(StrEnum):
     GZIP_CORRUPT = "gzip_corrupt"
     GZIP_TRUNCATED = "gzip_truncated"
     GZIP_TRAILING_GARBAGE = "gzip_trailing_garbage"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    DUPLICATE_KEY_IN_OBJECT = "duplicate_key_in_object"
+    NUL_CHARACTER = "nul_character"
+    LONE_SURROGATE = "lone_surrogate"
+    NUMBER_OUT_OF_RANGE = "number_out_of_range"
+    TOO_DEEP = "too_deep"
 
 
 # After these the next record's start is certain, so one record can be rejected by itself. After
