@@ -55,6 +55,7 @@ class Load(BaseModel):
     key: Annotated[Names, Field(min_length=1)]
     sequence_by: Names = ()
     null_text: str | None = None
+    max_rejects: Annotated[int, Field(ge=0, le=1000)] = 0
     on_changed_file: Literal["fail", "replace", "append"] = "fail"
     csv: dict[str, Any] = {}
     version_from: str | None = None
@@ -88,6 +89,8 @@ class Load(BaseModel):
             return
         if "on_changed_file" in self.model_fields_set:
             yield "on_changed_file: not with mode: snapshot, whose exports are loaded anew"
+        if "max_rejects" in self.model_fields_set:
+            yield "max_rejects: not with mode: snapshot, whose exports are all or nothing"
         if self.complete_when is None:
             yield "complete_when: mode snapshot needs {marker: …}, {manifest: …} or {files: n}"
         if self.version_from is None:

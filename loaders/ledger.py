@@ -21,7 +21,7 @@ from loaders.staging.batches import Batch, BatchOutcome, FileOutcome, PlannedFil
 from loaders.warehouse.database import Database
 
 MAX_DETAIL_BYTES = 4096  # varchar(4096) counts bytes on Redshift
-MAX_RAW_BYTES = 65_536
+MAX_RAW_BYTES = 32_767  # as hexadecimal text they fit into a varchar of Redshift
 
 _TABLES = {
     "files": """
@@ -212,10 +212,11 @@ class Ledger:
     def _insert_rejected(
         self, source_table: str, bucket: str, outcomes: Iterable[FileOutcome]
     ) -> None:
+        values = [*["%s"] * 9, self._db.from_hex.format("%s"), self._db.now]
         self._db.execute_many(
             f"insert into {self._name('rejected_rows')} (source_table, bucket, object_key, "
             'generation, record_number, line_number, byte_offset, reason, detail, "raw", '
-            f"recorded_at) values ({', '.join(['%s'] * 10)}, {self._db.now})",
+            f"recorded_at) values ({', '.join(values)})",
             (
                 (
                     source_table,
@@ -227,7 +228,7 @@ class Ledger:
                     row.byte_offset,
                     row.reason,
                     _bounded(row.detail),
-                    row.raw[:MAX_RAW_BYTES],
+                    row.raw[:MAX_RAW_BYTES].hex(),
                 )
                 for outcome in outcomes
                 for row in outcome.rejected

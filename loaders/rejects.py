@@ -60,18 +60,23 @@ def refused_files(db: Database, source_table: str | None = None) -> list[Refused
 
 
 def rejected_rows(
-    db: Database, source_table: str | None = None, key: str | None = None, limit: int = 100
+    db: Database,
+    source_table: str | None = None,
+    key: str | None = None,
+    limit: int | None = None,
 ) -> list[RejectedRow]:
     """Return refused records, the latest first."""
     rejected = db.schemas.ledger("rejected_rows").sql
+    raw = db.to_hex.format('"raw"')
     rows = db.fetch(
         "select source_table, bucket, object_key, generation, record_number, line_number, "
-        f'byte_offset, reason, detail, "raw", recorded_at from {rejected} '
+        f"byte_offset, reason, detail, {raw}, recorded_at from {rejected} "
         "where source_table = coalesce(%s, source_table) and object_key = coalesce(%s, object_key) "
-        "order by recorded_at desc, source_table, object_key, record_number limit %s",
-        (source_table, key, limit),
+        "order by recorded_at desc, source_table, object_key, record_number "
+        + (f"limit {limit:d}" if limit is not None else ""),
+        (source_table, key),
     )
-    return [RejectedRow(*row) for row in rows]
+    return [RejectedRow(*row[:9], bytes.fromhex(row[9]), row[10]) for row in rows]
 
 
 def requeue(db: Database, source_table: str, bucket: str, key: str) -> int:

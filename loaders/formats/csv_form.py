@@ -18,6 +18,12 @@ ENCODINGS = frozenset(
 )
 
 
+# Of a refused record are kept: as hexadecimal text they fit into a varchar of Redshift.
+RAW_BYTES = 32_767
+# Of all records rejected from one file are kept, so that memory is bounded.
+MAX_REJECTED_BYTES = 1024 * 1024
+
+
 class Reason(StrEnum):
     """Why a record, or the whole file, was refused; the text is what the ledger stores."""
 

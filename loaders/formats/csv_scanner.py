@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from loaders.formats.csv_form import OF_ONE_RECORD, CsvForm, CsvRefused, Fault, Reason
+from loaders.formats.csv_form import (
+    MAX_REJECTED_BYTES,
+    OF_ONE_RECORD,
+    RAW_BYTES,
+    CsvForm,
+    CsvRefused,
+    Fault,
+    Reason,
+)
 from loaders.formats.csv_grammar import Grammar
 from loaders.formats.source_bytes import ByteStream, SourceError, plain_blocks, utf8_blocks
 
-RAW_BYTES = 64 * 1024  # of a refused record are kept
 _BOM = b"\xef\xbb\xbf"
 _OTHER_KINDS = {
     b"PK\x03\x04": "a zip archive or an Excel workbook",
@@ -46,7 +53,8 @@ class CsvScanner:
 
     The header is read and checked at once; `chunks()` then yields the data. What it yielded
     before it raised `CsvRefused` must be discarded with the file. Up to `max_rejects` records
-    that are wrong by themselves are left out and kept in `rejected` instead.
+    that are wrong by themselves are left out and kept in `rejected` instead, whole: one that is
+    too long to be kept refuses the file.
 
     A byte order mark at the very start is dropped. Line ends stay as they are; a last record
     without one is given one.
@@ -62,6 +70,7 @@ class CsvScanner:
         """Bytes of the file, decompressed and in its own encoding, that were consumed so far."""
         self._form = form
         self._max_rejects = max_rejects
+        self._rejected_bytes = 0
         self._delimiter = form.delimiter.encode()
         self._unquoted = re.compile(rb'[^"\r\n%b]*+' % re.escape(self._delimiter))
         self._blocks = plain_blocks(stream)
@@ -280,9 +289,18 @@ class CsvScanner:
 
     def _reject(self, wrong: _Wrong, end: int | None) -> None:
         fault = self._fault(wrong, end)
-        resumable = end is not None and wrong.reason in OF_ONE_RECORD
-        if end is None or not resumable or len(self.rejected) >= self._max_rejects:
+        if end is None or wrong.reason not in OF_ONE_RECORD or not self._max_rejects:
             raise CsvRefused(fault)
+        self._rejected_bytes += len(fault.raw)
+        too_much = None
+        if len(self.rejected) >= self._max_rejects:
+            too_much = f"max_rejects {self._max_rejects} is used up"
+        elif fault.truncated:
+            too_much = f"a record of more than {RAW_BYTES} bytes is not rejected by itself"
+        elif self._rejected_bytes > MAX_REJECTED_BYTES:
+            too_much = f"the rejected records hold more than {MAX_REJECTED_BYTES} bytes"
+        if too_much:
+            raise CsvRefused(replace(fault, detail=f"{fault.detail}; {too_much}"))
         self.rejected.append(fault)
         self._consume(end)
 
@@ -293,7 +311,9 @@ class CsvScanner:
         whole = self._buffer[:end]
         if end is not None:
             whole = whole.removesuffix(b"\n").removesuffix(b"\r")
-        kept = whole[: min(RAW_BYTES, self._form.max_record_bytes)]
+        # A character has at most three bytes in UTF-8 for each one in the file.
+        kept = whole[: min(3 * RAW_BYTES + 1, self._form.max_record_bytes)]
+        raw = self._in_file(kept)
         return Fault(
             reason=wrong.reason,
             detail=wrong.detail,
@@ -301,8 +321,8 @@ class CsvScanner:
             line_number=self._line,
             byte_offset=self.bytes_read,
             column=wrong.column,
-            raw=self._in_file(kept),
-            truncated=len(kept) < len(whole),
+            raw=raw[:RAW_BYTES],
+            truncated=len(kept) < len(whole) or len(raw) > RAW_BYTES,
         )
 
     # The buffer

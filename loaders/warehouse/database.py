@@ -19,6 +19,10 @@ class Database(Protocol):
     schemas: Schemas
     now: str
     """SQL for the current time: a timestamp without zone, in UTC."""
+    to_hex: str
+    """SQL for the hexadecimal text of the bytes {}: a driver would decode them as text."""
+    from_hex: str
+    """SQL for the bytes of the hexadecimal text {}."""
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of one statement."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from loaders.formats.csv_form import Fault
+from loaders.formats.csv_form import CsvRefused, Fault
+from loaders.formats.csv_scanner import CsvScanner
 from loaders.identifiers import quote_identifier
 from loaders.ledger import Ledger
 from loaders.staging.batches import Batch, FileOutcome, PlannedFile, RejectedRecord
@@ -28,8 +29,25 @@ def refused(
     return FileOutcome(file, "refused", records, 0, reason, detail, rejected=rejected)
 
 
-def rejected_record(fault: Fault) -> RejectedRecord:
-    """Return the record that the scanner found at fault, for the ledger."""
+def scanned(file: PlannedFile, scanner: CsvScanner, version_id: str | None) -> FileOutcome:
+    """Return the outcome of a file of which all is loaded but the rejected records."""
+    good = scanner.records - len(scanner.rejected)
+    rejected = tuple(map(_rejected_record, scanner.rejected))
+    return FileOutcome(
+        file, "loaded", scanner.records, good, version_id=version_id, rejected=rejected
+    )
+
+
+def refused_by_scanner(
+    file: PlannedFile, scanner: CsvScanner | None, error: CsvRefused
+) -> FileOutcome:
+    """Return the outcome of a file that the scanner refused; without one, at its header."""
+    records, found = (scanner.records, scanner.rejected) if scanner else (0, [])
+    rejected = tuple(map(_rejected_record, [*found, error.fault]))
+    return refused(file, records, error.fault.reason.value, str(error), rejected)
+
+
+def _rejected_record(fault: Fault) -> RejectedRecord:
     return RejectedRecord(
         fault.record_number,
         fault.line_number,

@@ -37,7 +37,8 @@ from loaders.warehouse.outcomes import (
     check_whole,
     guarded,
     refused,
-    rejected_record,
+    refused_by_scanner,
+    scanned,
 )
 from loaders.warehouse.types import from_postgres
 
@@ -59,6 +60,8 @@ class PostgresWarehouse(Warehouse):
     limits = BatchLimits(files=64, bytes=32 * 1024 * 1024)
     sequences = ("batch_id", "event_id")
     now = "(now() at time zone 'utc')"
+    to_hex = "encode({}, 'hex')"
+    from_hex = "decode({}, 'hex')"
 
     def __init__(
         self, connection: Mapping[str, Any], schemas: Schemas, *, read_only: bool = False
@@ -260,7 +263,7 @@ class PostgresWarehouse(Warehouse):
         scanner: CsvScanner | None = None
         try:
             with staging.open(file.object) as reader, self._connection.transaction():
-                scanner = CsvScanner(reader, contract.form)
+                scanner = CsvScanner(reader, contract.form, contract.load.max_rejects)
                 with self._connection.cursor() as cursor:
                     with cursor.copy(self._copy(contract, scanner.header).encode()) as copy:
                         for chunk in scanner.chunks():
@@ -275,23 +278,22 @@ class PostgresWarehouse(Warehouse):
                                 )
                             )
                     copied = cursor.rowcount
-                if copied != scanner.records:
+                good = scanner.records - len(scanner.rejected)
+                if copied != good:
                     raise _MiscountError(
-                        f"PostgreSQL made {copied} rows of the file's {scanner.records} records"
+                        f"PostgreSQL made {copied} rows of the file's {good} good records"
                     )
         except MovedError:
             return FileOutcome(file, "moved")
         except CsvRefused as error:
-            records = scanner.records if scanner else 0
-            fault = error.fault
-            return refused(file, records, fault.reason.value, str(error), (rejected_record(fault),))
+            return refused_by_scanner(file, scanner, error)
         except _MiscountError as error:
             return refused(file, scanner.records if scanner else 0, "miscounted", str(error))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             records = scanner.records if scanner else 0
             return refused(file, records, "refused_by_warehouse", str(error).strip())
         on_progress(Progress("read", contract.name, key, reader.bytes_read, copied))
-        return FileOutcome(file, "loaded", copied, copied, version_id=reader.version_id)
+        return scanned(file, scanner, reader.version_id)
 
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:

@@ -48,7 +48,8 @@ from loaders.warehouse.outcomes import (
     check_whole,
     guarded,
     refused,
-    rejected_record,
+    refused_by_scanner,
+    scanned,
 )
 from loaders.warehouse.redshift_errors import RefusedError, translated
 from loaders.warehouse.types import from_redshift
@@ -70,6 +71,8 @@ class RedshiftWarehouse(Warehouse):
     # One COPY loads many files in parallel, and each costs a transaction under the lock.
     limits = BatchLimits(files=500, bytes=4 * 1024**3)
     now = "getdate()"
+    to_hex = "from_varbyte({}, 'hex')"
+    from_hex = "to_varbyte({}, 'hex')"
 
     def __init__(self, connection: Mapping[str, Any], schemas: Schemas) -> None:
         self.schemas = schemas
@@ -224,37 +227,31 @@ class RedshiftWarehouse(Warehouse):
         """Check every file; say what COPY shall read for each good one, by the file's key."""
         files: list[FileOutcome] = []
         sources: dict[str, Source] = {}
-        name = batch.contract.name
+        name, form = batch.contract.name, batch.contract.form
+        most = batch.contract.load.max_rejects
         for file in batch.files:
-            key = file.object.key
+            key, cleaned = file.object.key, f"{work}{len(files)}.csv"
             scanner: CsvScanner | None = None
             try:
                 with staging.open(file.object) as reader:
-                    scanner = CsvScanner(reader, batch.contract.form)
-                    if needs_rewriting(batch.contract.form):
-                        sources[key] = _rewrite(scanner, staging, f"{work}{len(files)}.csv")
+                    scanner = CsvScanner(reader, form, most)
+                    if needs_rewriting(form):
+                        sources[key] = _rewrite(scanner, staging, cleaned)
                     else:
                         for _ in scanner.chunks():
                             on_progress(
                                 Progress("reading", name, key, reader.bytes_read, scanner.records)
                             )
                         sources[key] = Source(key, scanner.header, 1, key.endswith(".gz"))
-                files.append(
-                    FileOutcome(
-                        file,
-                        "loaded",
-                        scanner.records,
-                        scanner.records,
-                        version_id=reader.version_id,
-                    )
-                )
+                if scanner.rejected and sources[key].key == key:
+                    with staging.open(file.object) as again:
+                        sources[key] = _rewrite(CsvScanner(again, form, most), staging, cleaned)
+                files.append(scanned(file, scanner, reader.version_id))
                 on_progress(Progress("read", name, key, reader.bytes_read, scanner.records))
             except MovedError:
                 files.append(FileOutcome(file, "moved"))
             except CsvRefused as error:
-                records = scanner.records if scanner else 0
-                reason, found = error.fault.reason.value, (rejected_record(error.fault),)
-                files.append(refused(file, records, reason, str(error), found))
+                files.append(refused_by_scanner(file, scanner, error))
         return files, sources
 
     def _copy_all(
@@ -303,11 +300,11 @@ class RedshiftWarehouse(Warehouse):
                     return bad
                 raise
         _check_unmoved(good, staging)
-        expected = sum(file.rows_read for file in good)
+        expected = sum(file.rows_loaded for file in good)
         copied = int(self.fetch(f"select count(*) from {STAGED}")[0][0])  # noqa: S608
         if copied == expected:
             return {}
-        detail = f"Redshift made {copied} rows of the {expected} records of these files"
+        detail = f"Redshift made {copied} rows of the {expected} good records of these files"
         return {f.file.object.key: refused(f.file, f.rows_read, "miscounted", detail) for f in good}
 
     def _blamed(

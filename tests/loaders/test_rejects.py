@@ -1,0 +1,193 @@
+"""Rejected records on both targets: what is loaded, and what the ledger keeps of the rest."""
+
+from __future__ import annotations
+
+import gzip
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loading import EXPERIMENTS, HEADER, MEASUREMENTS, Lab, contract_of, export, rows
+from test_redshift_load import RedshiftLab
+
+from loaders.contracts import Contract
+from loaders.errors import Transient, UsageError
+from loaders.formats.csv_form import RAW_BYTES
+from loaders.identifiers import Schemas
+from loaders.ledger import Ledger
+from loaders.rejects import RejectedRow, rejected_rows
+
+AnyLab = Lab | RedshiftLab
+ONE = "lab/measurements/1.csv"
+LINES = [
+    b"a,1,t",
+    b"b,1",
+    b'c,"two\nlines",t',
+    b'"d\xff",1\x1b[2J,t',
+    b"e,\0,t",
+    b"",
+    b"f,1,t",
+]
+CONTENT = HEADER.encode() + b"\n" + b"\n".join(LINES) + b"\n"
+# record, line, byte, reason, raw bytes
+REJECTED = [
+    (2, 3, 26, "field_count", LINES[1]),
+    (4, 6, 46, "invalid_encoding", LINES[3]),
+    (5, 7, 59, "nul_byte", LINES[4]),
+    (6, 8, 65, "blank_line", LINES[5]),
+]
+
+
+@pytest.fixture(params=["postgres", "redshift"])
+def lab(request: pytest.FixtureRequest) -> AnyLab:
+    if request.param == "redshift":
+        schemas = Schemas(f"t{uuid.uuid4().hex[:12]}")
+        standin, bucket = (request.getfixturevalue(name) for name in ("standin", "bucket"))
+        return RedshiftLab(standin, bucket, schemas)
+    name, client = request.getfixturevalue("staging_bucket")
+    return Lab(request.getfixturevalue("database"), client, name)
+
+
+def put(lab: AnyLab, key: str, body: str | bytes) -> None:
+    data = body.encode() if isinstance(body, str) else body
+    lab.staging.client.put_object(Bucket=lab.staging.bucket, Key=key, Body=data)
+
+
+def made(lab: AnyLab, project: Path, **changes: Any) -> Contract:
+    contract = contract_of(project, MEASUREMENTS, **changes)
+    lab.setup(contract)
+    return contract
+
+
+def kept(lab: AnyLab, **filters: Any) -> list[RejectedRow]:
+    warehouse = lab.connect()
+    try:
+        return rejected_rows(warehouse, **filters)
+    finally:
+        warehouse.close()
+
+
+def places(found: list[RejectedRow]) -> list[tuple[Any, ...]]:
+    return sorted(
+        (row.record_number, row.line_number, row.byte_offset, row.reason, row.raw) for row in found
+    )
+
+
+def ledger(lab: AnyLab, columns: str, table: str) -> list[tuple[Any, ...]]:
+    return sorted(lab.fetch(f"select {columns} from {lab.schemas.ledger(table).sql}"))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_wrong_records_are_left_out_and_kept_as_bytes(
+    lab: AnyLab, tmp_path: Path, packed: bool
+) -> None:
+    contract = made(lab, tmp_path, max_rejects=4)
+    put(lab, ONE + ".gz" * packed, gzip.compress(CONTENT) if packed else CONTENT)
+    put(lab, "lab/measurements/2.csv", "updated_at,id,value\nt,z,1\nt,y\n")
+    result = lab.load(contract)
+    assert (result.exit_code, result.files, result.rows) == (0, 2, 4)
+    raw = lab.schemas.raw("lab", "measurements").sql
+    assert sorted(lab.fetch(f"select id, value, updated_at from {raw}")) == [
+        ("a", "1", "t"),
+        ("c", "two\nlines", "t"),
+        ("f", "1", "t"),
+        ("z", "1", "t"),
+    ]
+    found = kept(lab)
+    assert places([row for row in found if row.key.startswith(ONE)]) == REJECTED
+    assert places([row for row in found if not row.key.startswith(ONE)]) == [
+        (2, 3, 26, "field_count", b"t,y")
+    ]
+    balance = "status, rows_read, rows_loaded, rows_rejected"
+    assert ledger(lab, balance, "files") == [("loaded", 2, 1, 1), ("loaded", 7, 3, 4)]
+    assert sum(row[1] for row in ledger(lab, "rows_loaded, rows_rejected", "batches")) == 5
+    assert lab.load(contract).skipped == 2
+    assert len(kept(lab)) == 5
+
+
+def test_a_file_with_more_wrong_records_than_allowed_is_refused_whole(
+    lab: AnyLab, tmp_path: Path
+) -> None:
+    contract = made(lab, tmp_path, max_rejects=2)
+    put(lab, ONE, CONTENT)
+    put(lab, "lab/measurements/2.csv", rows("z"))
+    result = lab.load(contract)
+    (refused,) = result.refused
+    assert (result.exit_code, refused.key, refused.reason) == (1, ONE, "nul_byte")
+    assert refused.detail.endswith("value 2; max_rejects 2 is used up")
+    assert lab.live_ids() == ["z"]
+    assert places(kept(lab, key=ONE)) == REJECTED[:3]
+
+
+def test_the_bytes_are_those_of_the_file_in_its_own_dialect(lab: AnyLab, tmp_path: Path) -> None:
+    dialect = {"delimiter": ";", "encoding": "latin-1", "skip_lines": 1}
+    contract = made(lab, tmp_path, max_rejects=1, csv=dialect)
+    text = "Köln\nid;value;updated_at\né;1,5;t\nü;1\nö;2;t\n".encode("latin-1")
+    put(lab, ONE, text)
+    assert lab.load(contract).rows == 2
+    assert lab.live_ids() == ["é", "ö"]
+    assert places(kept(lab)) == [(2, 4, text.index(b"\xfc"), "field_count", b"\xfc;1")]
+
+
+def test_only_a_record_that_can_be_kept_whole_is_rejected_by_itself(
+    lab: AnyLab, tmp_path: Path
+) -> None:
+    contract = made(lab, tmp_path, max_rejects=9)
+    longest = b"\xff" * (RAW_BYTES - 2) + b",1"
+    put(lab, ONE, HEADER.encode() + b"\n" + longest + b"\na,1,t\n")
+    put(lab, "lab/measurements/2.csv", HEADER.encode() + b"\nx" + longest + b"\nb,1,t\n")
+    (refused,) = lab.load(contract).refused
+    assert refused.key == "lab/measurements/2.csv"
+    assert refused.detail.endswith(
+        f"a record of more than {RAW_BYTES} bytes is not rejected by itself"
+    )
+    assert lab.live_ids() == ["a"]
+    assert [row.raw for row in kept(lab, key=ONE)] == [longest]
+    assert [row.raw for row in kept(lab, key=refused.key)] == [(b"x" + longest)[:RAW_BYTES]]
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_fault_leaves_no_rejects_without_their_rows_and_none_twice(
+    lab: AnyLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    contract = made(lab, tmp_path, max_rejects=4)
+    put(lab, ONE, CONTENT)
+    publish = Ledger.publish
+    seen: list[int] = []
+
+    def fail_once(book: Ledger, *arguments: Any) -> None:
+        if lost == "after":
+            publish(book, *arguments)
+        if not seen:
+            seen.append(len(kept(lab)))
+            raise Transient("the connection is gone")
+        if lost == "before":
+            publish(book, *arguments)
+
+    monkeypatch.setattr(Ledger, "publish", fail_once)
+    assert lab.load(contract).rows == 3
+    assert seen == [0]
+    assert places(kept(lab)) == REJECTED
+    assert lab.live_ids() == ["a", "c", "f"]
+
+
+def test_a_snapshot_is_all_or_nothing(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="max_rejects: not with mode: snapshot"):
+        contract_of(tmp_path, EXPERIMENTS, max_rejects=1)
+
+
+def test_a_wrong_record_of_an_export_refuses_the_export(lab: AnyLab, tmp_path: Path) -> None:
+    contract = contract_of(tmp_path, EXPERIMENTS)
+    lab.setup(contract)
+    put(lab, export(1), rows("a") + "b,1\n")
+    put(lab, export(1, "part-1.csv"), rows("c"))
+    put(lab, export(1, "_SUCCESS"), "")
+    assert lab.load(contract).exit_code == 1
+    assert lab.live_ids("experiments") == []
+
+
+@pytest.mark.parametrize("wrong", [-1, 1001, "3", 0.5, True])
+def test_max_rejects_is_a_small_number(tmp_path: Path, wrong: object) -> None:
+    with pytest.raises(UsageError, match=r"config\.meta\.load\.max_rejects: Input should be"):
+        contract_of(tmp_path, MEASUREMENTS, max_rejects=wrong)
