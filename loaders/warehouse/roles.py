@@ -137,7 +137,8 @@ def _grants(warehouse: Warehouse, roles: Roles, contracts: Sequence[Contract]) -
         yield grant("usage", schema(part), roles.loaders, roles.builders)
     for contract in contracts:
         raw = schemas.raw(contract.source, contract.table).sql
-        yield grant("insert", raw, roles.loaders)
+        # It checks the keys of an export that it has just inserted.
+        yield grant("select, insert", raw, roles.loaders)
         yield grant("select", raw, roles.builders)
 
     yield grant("usage", schema(schemas.schema("access")), roles.builders, roles.admins)

@@ -13,11 +13,13 @@
     has no database session any more, and is taken over; should it wake up, its claims fail. -#}
 {% macro take_build() -%}
     {%- set builds = source('ledger', 'builds') -%}
-    {%- if adapter.get_relation(builds.database, builds.schema, builds.identifier) is none -%}
-        {{ exceptions.raise_compiler_error(
-            'There is no ledger in schema ' ~ builds.schema ~ ': run `warehouse setup --target '
-            ~ target.name ~ '` first.') }}
-    {%- endif -%}
+    {%- for table in [builds, source('access', 'mart_readers')] -%}
+        {%- if adapter.get_relation(table.database, table.schema, table.identifier) is none -%}
+            {{ exceptions.raise_compiler_error(
+                'There is no table ' ~ table.identifier ~ ' in schema ' ~ table.schema
+                ~ ': run `warehouse setup --target ' ~ target.name ~ '` first.') }}
+        {%- endif -%}
+    {%- endfor -%}
     {%- do execute_in_transaction(lock_model('builds')) -%}
     {%- set unfinished = query_in_transaction(
         'select invocation_id, db_user, started_at from ' ~ builds ~ ' where finished_at is null') -%}

@@ -26,7 +26,7 @@ from tests.standin.server import StandIn
 
 Marts = dict[str, Counter[tuple[str, ...]]]
 SCHEMAS = (
-    "ledger", "raw_research_db", "staging", "intermediate", "snapshots", "seeds",
+    "ledger", "raw_research_db", "staging", "intermediate", "snapshots", "seeds", "access",
     "research_warehouse",
 )  # fmt: skip
 UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")

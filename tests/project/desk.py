@@ -88,9 +88,13 @@ class Desk:
     def refresh(self) -> LoadResult:
         """Do the same without dbt's tests, which take most of its time."""
         loaded = self.load()
+        self.refresh_marts()
+        return loaded
+
+    def refresh_marts(self) -> None:
+        """Do what follows loading, without dbt's tests."""
         replay_exports(self.dbt)
         self.build()
-        return loaded
 
     def build(self, *arguments: str) -> DbtOutcome:
         """Run `dbt build` without its tests."""

@@ -62,10 +62,15 @@ def refusals(tokens: list[Token]) -> list[str]:
 def test_compiled_sql_parses_in_redshifts_dialect(compiled: list[Path]) -> None:
     linter = Linter(dialect="redshift")
     unparsable = {
-        file.name: [error.desc() for error in linter.parse_string(file.read_text()).violations]
+        file.name: [error.desc() for error in linter.parse_string(_known(file)).violations]
         for file in compiled
     }
     assert {name: errors for name, errors in unparsable.items() if errors} == {}
+
+
+def _known(file: Path) -> str:
+    """Return its SQL without a function that AWS documents and the parser does not know."""
+    return file.read_text().replace("session_user", "current_user")
 
 
 def test_compiled_sql_has_nothing_that_redshift_refuses(compiled: list[Path]) -> None:

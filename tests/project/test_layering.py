@@ -26,8 +26,9 @@ MAY_READ = {
     "staging": {"source research_db"},
     "intermediate": {"staging", "intermediate", "seeds", "snapshots", "source ledger"},
     "snapshots": {"intermediate", "source ledger"},
-    "marts": {"intermediate", "marts", "source ledger"},
-    "summaries": {"intermediate", "marts", "summaries", "source ledger"},
+    "marts": {"intermediate", "marts", "source ledger", "source access"},
+    "summaries": {"intermediate", "marts", "summaries", "source ledger", "source access"},
+    "secure": {"marts", "source access"},
 }
 # Pattern -> why no model, test, analysis or macro may have it (portability's macros aside).
 BANNED = {
