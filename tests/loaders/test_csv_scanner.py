@@ -290,7 +290,7 @@ def copied(database: dict[str, Any], form: CsvForm, content: bytes) -> list[tupl
     return rows
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(tables(), line_ends, st.booleans())
 @example((["c0"], [["\\."], ["x\n\\.\ny"], ["z"]]), "\n", False)
 @example((["c0", "c1"], [["", " "], [" x ", '"'], ["a\rb", "c\r\nd"]]), "\r\n", False)
@@ -302,7 +302,7 @@ def test_postgres_reads_from_the_scanner_what_the_oracle_reads(
     assert copied(database, CsvForm(dict.fromkeys(header)), content) == [*map(tuple, rows)]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(soup)
 def test_postgres_reads_any_accepted_bytes_as_the_oracle_does(database, content) -> None:
     try:
