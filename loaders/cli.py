@@ -220,34 +220,66 @@ def query(options: Options, sql: str, as_csv: bool, limit: int | None) -> None:
 
 @cli.command()
 @click.option("--table", help="Only this source table, as `source.table`.")
-@click.option("--rows", "show_rows", is_flag=True, help="The refused records with their bytes.")
+@click.option("--key", help="Only this object.")
+@click.option("--rows", "show_rows", is_flag=True, help="Show the refused records, escaped.")
+@click.option("--limit", type=click.IntRange(min=1), help="Show at most so many records.")
 @_common
-def rejects(options: Options, table: str | None, show_rows: bool) -> None:
-    """Show the files that were refused and not replaced since, and why."""
-    from loaders.rejects import refused_files, rejected_rows
+def rejects(
+    options: Options, table: str | None, key: str | None, show_rows: bool, limit: int | None
+) -> None:
+    """Show the files that were refused or loaded in part and not replaced since, and why.
+
+    As JSON, the bytes of a record are hexadecimal.
+    """
+    from loaders.rejects import partly_loaded_files, refused_files, rejected_rows
 
     with options.open().warehouse() as warehouse:
-        found: list[Any] = (
-            list(rejected_rows(warehouse, table))
-            if show_rows
-            else list(refused_files(warehouse, table))
-        )
-    if options.as_json:
-        display.print_json(found, sys.stdout)
+        if show_rows:
+            rows = rejected_rows(warehouse, table, key, limit)
+        else:
+            refused = refused_files(warehouse, table, key)
+            partly = partly_loaded_files(warehouse, table, key)
+    if show_rows and options.as_json:
+        display.print_json(rows, sys.stdout)
+    elif show_rows:
+        reports.print_records(rows, empty="no row is rejected")
+    elif options.as_json:
+        display.print_json({"refused": refused, "partly_loaded": partly}, sys.stdout)
     else:
-        reports.print_records(found, empty="nothing is refused")
+        reports.print_rejects(refused, partly)
 
 
 @cli.command()
 @click.argument("key")
 @click.option("--table", required=True, help="The source table, as `source.table`.")
+@click.option(
+    "--rows",
+    "corrected",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A local file, with header, of the corrected rows: stage it instead.",
+)
 @_common
-def requeue(options: Options, key: str, table: str) -> None:
-    """Have the next load take the object KEY again, whatever became of it."""
+def requeue(options: Options, key: str, table: str, corrected: Path | None) -> None:
+    """Have the next load take the object KEY again, whatever became of it.
+
+    With --rows what was loaded of it stays: the corrected rows are staged as an object beside it.
+    """
     from loaders.rejects import requeue as requeue_file
+    from loaders.rejects import requeue_rows
 
     project = options.open()
     with project.warehouse() as warehouse:
+        if corrected:
+            contract = project.contract(table)
+            staged = requeue_rows(warehouse, project.staging, contract, key, corrected)
+            if options.as_json:
+                display.print_json(staged, sys.stdout)
+            else:
+                click.echo(
+                    f"staged {staged.rows} rows for the {staged.rejected} rejected ones of {key}; "
+                    f"the next load takes {staged.key}"
+                )
+            return
         generation = requeue_file(warehouse, table, project.settings.bucket, key)
     if options.as_json:
         display.print_json({"key": key, "generation": generation}, sys.stdout)

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
+from unicodedata import category
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -40,7 +41,7 @@ def print_table(
             overflow="fold" if numeric else "ellipsis",
         )
     for row in rows:
-        table.add_row(*(Text(_as_text(value)) for value in row))
+        table.add_row(*(Text(printable(_as_text(value))) for value in row))
     console.print(table)
 
 
@@ -57,6 +58,15 @@ def print_csv(columns: Sequence[str], rows: Iterable[Sequence[object]], out: Tex
     writer.writerows([_as_text(value) for value in row] for row in rows)
 
 
+def printable(text: str) -> str:
+    """Escape all that a terminal would obey instead of show: line ends, colours, directions."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or category(char) == "Zs" else _escaped(char) for char in text
+    )
+
+
 def human_bytes(size: float) -> str:
     """Return a size like `12.3 MB` (powers of ten)."""
     for unit in ("B", "kB", "MB"):
@@ -66,9 +76,15 @@ def human_bytes(size: float) -> str:
     return f"{size:.1f} GB"
 
 
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
 def _as_text(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, bytes):
+        return repr(value)[2:-1]
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
     return str(value)

@@ -36,6 +36,13 @@ class Project:
         """The contracts of all source tables."""
         return load_contracts(self.settings.project_dir)
 
+    def contract(self, name: str) -> Contract:
+        """Return the contract of `source.table`. Raises UsageError."""
+        found = {contract.name: contract for contract in self.contracts}
+        if name not in found:
+            raise UsageError(f"no source table {name!r}; there are: {', '.join(found)}")
+        return found[name]
+
     @cached_property
     def staging(self) -> Staging:
         """The staging bucket, with credentials as the AWS tools find them."""

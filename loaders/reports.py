@@ -14,9 +14,10 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TransferSpeedColumn
 from rich.progress import Progress as Bars
 
-from loaders.display import human_bytes, print_table
+from loaders.display import human_bytes, print_table, printable
 from loaders.history import RunRecord, TableStatus
 from loaders.load_run import LoadResult, RefusedFile
+from loaders.rejects import PartlyLoaded, RefusedGeneration
 from loaders.staging.plan import Plan, WaitingExport
 from loaders.trace import MeasurementTrace
 from loaders.warehouse.base import LeftOut, Progress
@@ -81,18 +82,22 @@ def print_load(result: LoadResult) -> None:
         click.echo(
             f"loaded {result.files} files, {result.rows} rows, {size} in {result.seconds:.1f} s"
         )
+        rejected = sum(len(file.rejected) for batch in result.batches for file in batch.loaded)
+        if rejected:
+            click.echo(f"{rejected} rows were rejected: see `warehouse rejects`", err=True)
     else:
         click.echo(f"nothing new to load; {result.skipped} files were loaded before")
     _print_refused(result.refused)
     _print_waiting(result.waiting)
     for key in result.moved:
-        click.echo(f"changed while it was read, loaded by the next run: {key}")
+        click.echo(printable(f"changed while it was read, loaded by the next run: {key}"))
 
 
 def _print_refused(refused: Sequence[RefusedFile]) -> None:
     for file in refused:
         when = "refused before, still there" if file.standing else "refused"
-        click.echo(f"{when}: s3://{file.bucket}/{file.key}: {file.reason}: {file.detail}", err=True)
+        place = f"s3://{file.bucket}/{file.key}"
+        click.echo(printable(f"{when}: {place}: {file.reason}: {file.detail}"), err=True)
     if refused:
         click.echo(
             "replace the objects, delete them, or `warehouse requeue` them; the good files of "
@@ -103,7 +108,9 @@ def _print_refused(refused: Sequence[RefusedFile]) -> None:
 
 def _print_waiting(waiting: Sequence[WaitingExport]) -> None:
     for export in waiting:
-        click.echo(f"not complete yet, not loaded: {export.export_key}: {export.missing}")
+        click.echo(
+            printable(f"not complete yet, not loaded: {export.export_key}: {export.missing}")
+        )
 
 
 def print_status(tables: Sequence[TableStatus], runs: Sequence[RunRecord], plan: Plan) -> None:
@@ -132,13 +139,25 @@ def print_status(tables: Sequence[TableStatus], runs: Sequence[RunRecord], plan:
     _print_waiting([export for table in plan.tables for export in table.waiting])
 
 
-def print_records(records: Sequence[object], *, empty: str) -> None:
+def print_records(records: Sequence[object], *, empty: str, title: str | None = None) -> None:
     """Print dataclasses of one kind as a table, or `empty`."""
     if not records:
         click.echo(empty)
         return
     names = [field.name for field in fields(records[0])]  # type: ignore[arg-type]
-    print_table(names, [[getattr(record, name) for name in names] for record in records])
+    rows = [[getattr(record, name) for name in names] for record in records]
+    print_table(names, rows, title=title)
+
+
+def print_rejects(refused: Sequence[RefusedGeneration], partly: Sequence[PartlyLoaded]) -> None:
+    """Print the files that were refused and those that were loaded without some rows."""
+    if refused:
+        print_records(refused, empty="", title="Refused files")
+    if partly:
+        print_records(partly, empty="", title="Files loaded without rejected rows")
+        click.echo("`warehouse rejects --rows` shows the rows")
+    if not refused and not partly:
+        click.echo("nothing is refused")
 
 
 def print_traces(traces: Sequence[MeasurementTrace]) -> None:

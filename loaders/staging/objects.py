@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -110,6 +110,11 @@ class Staging:
             yield ObjectReader(body, response.get("VersionId"), place)
         finally:
             body.close()
+
+    def upload(self, content: IO[bytes], key: str) -> None:
+        """Put an object, replacing one with the same key."""
+        with _translated(f"s3://{self.bucket}/{key}"):
+            self.client.upload_fileobj(content, self.bucket, key)
 
     def etag(self, key: str) -> str | None:
         """Return the ETag that the object has now, or None if it is gone."""

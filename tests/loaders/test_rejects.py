@@ -12,11 +12,18 @@ from loading import EXPERIMENTS, HEADER, MEASUREMENTS, Lab, contract_of, export,
 from test_redshift_load import RedshiftLab
 
 from loaders.contracts import Contract
-from loaders.errors import Transient, UsageError
+from loaders.errors import DataRefused, Transient, UsageError
 from loaders.formats.csv_form import RAW_BYTES
 from loaders.identifiers import Schemas
 from loaders.ledger import Ledger
-from loaders.rejects import RejectedRow, rejected_rows
+from loaders.rejects import (
+    PartlyLoaded,
+    RejectedRow,
+    StagedCorrection,
+    partly_loaded_files,
+    rejected_rows,
+    requeue_rows,
+)
 
 AnyLab = Lab | RedshiftLab
 ONE = "lab/measurements/1.csv"
@@ -191,3 +198,93 @@ def test_a_wrong_record_of_an_export_refuses_the_export(lab: AnyLab, tmp_path: P
 def test_max_rejects_is_a_small_number(tmp_path: Path, wrong: object) -> None:
     with pytest.raises(UsageError, match=r"config\.meta\.load\.max_rejects: Input should be"):
         contract_of(tmp_path, MEASUREMENTS, max_rejects=wrong)
+
+
+def corrected(tmp_path: Path, text: str | bytes) -> Path:
+    file = tmp_path / "corrected.csv"
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    return file
+
+
+def requeue(lab: AnyLab, contract: Contract, key: str, file: Path) -> StagedCorrection:
+    warehouse = lab.connect()
+    try:
+        return requeue_rows(warehouse, lab.staging, contract, key, file)
+    finally:
+        warehouse.close()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_corrected_rows_are_loaded_once_and_linked_to_what_they_correct(
+    lab: AnyLab, tmp_path: Path, packed: bool
+) -> None:
+    contract = made(lab, tmp_path, max_rejects=4)
+    key = ONE + ".gz" * packed
+    fixed_key = "lab/measurements/1.rows-1.csv" + ".gz" * packed
+    put(lab, key, gzip.compress(CONTENT) if packed else CONTENT)
+    lab.load(contract)
+    (file,) = partly(lab)
+    assert (file.key, file.rows_loaded, file.rows_rejected, file.corrected_by) == (key, 3, 4, None)
+    fixed = corrected(tmp_path, rows("b", "d", "e"))
+    for _ in range(2):  # the second time changes nothing
+        staged = requeue(lab, contract, key, fixed)
+        assert staged == StagedCorrection(fixed_key, key, 3, 4)
+    assert {row.corrected_by for row in kept(lab)} == {None}  # staged is not loaded
+    assert (lab.load(contract).rows, lab.load(contract).rows) == (3, 0)
+    assert lab.live_ids() == ["a", "b", "c", "d", "e", "f"]
+    assert {row.corrected_by for row in kept(lab)} == {fixed_key}
+    assert places(kept(lab)) == REJECTED
+    assert [(row.key, row.corrected_by) for row in partly(lab)] == [(key, fixed_key)]
+    with pytest.raises(UsageError, match=f"were corrected by {fixed_key}; requeue that file"):
+        requeue(lab, contract, key, fixed)
+
+
+def partly(lab: AnyLab) -> list[PartlyLoaded]:
+    warehouse = lab.connect()
+    try:
+        return partly_loaded_files(warehouse)
+    finally:
+        warehouse.close()
+
+
+def test_a_correction_is_checked_before_it_is_staged(lab: AnyLab, tmp_path: Path) -> None:
+    contract = made(lab, tmp_path, max_rejects=4)
+    put(lab, ONE, CONTENT)
+    put(lab, "lab/measurements/2.csv", rows("z"))
+    lab.load(contract)
+    with pytest.raises(DataRefused, match=r"corrected\.csv: line 2 .*: field_count: 2 values"):
+        requeue(lab, contract, ONE, corrected(tmp_path, f"{HEADER}\nb,1\n"))
+    with pytest.raises(UsageError, match=r"holds 5 rows, but 4 of lab/measurements/1\.csv were"):
+        requeue(lab, contract, ONE, corrected(tmp_path, rows(*"12345")))
+    with pytest.raises(
+        UsageError, match=r"2\.csv were rejected: its last generation, 1, is loaded"
+    ):
+        requeue(lab, contract, "lab/measurements/2.csv", corrected(tmp_path, rows("b")))
+    with pytest.raises(UsageError, match=r"3\.csv is not in the ledger"):
+        requeue(lab, contract, "lab/measurements/3.csv", corrected(tmp_path, rows("b")))
+    narrow = contract_of(tmp_path, MEASUREMENTS, max_rejects=4, files="?.csv")
+    with pytest.raises(UsageError, match=r"1\.rows-1\.csv would not be loaded: .* '\?\.csv'"):
+        requeue(lab, narrow, ONE, corrected(tmp_path, rows("b")))
+    assert lab.load(contract).files == 0
+    assert lab.live_ids() == ["a", "c", "f", "z"]
+
+
+def test_a_correction_of_a_packed_file_may_be_plain_and_the_other_way_round(
+    lab: AnyLab, tmp_path: Path
+) -> None:
+    contract = made(lab, tmp_path, max_rejects=4)
+    put(lab, ONE, CONTENT)
+    lab.load(contract)
+    requeue(lab, contract, ONE, corrected(tmp_path, gzip.compress(rows("b").encode())))
+    assert lab.load(contract).rows == 1
+    assert lab.live_ids() == ["a", "b", "c", "f"]
+
+
+def test_a_repaired_file_has_no_rejects_any_more(lab: AnyLab, tmp_path: Path) -> None:
+    contract = made(lab, tmp_path, max_rejects=4, on_changed_file="replace")
+    put(lab, ONE, CONTENT)
+    lab.load(contract)
+    put(lab, ONE, rows("a", "b"))
+    lab.load(contract)
+    assert lab.live_ids() == ["a", "b"]
+    assert (kept(lab), partly(lab)) == ([], [])
