@@ -5,7 +5,7 @@ A table is loaded when its entry has `config.meta.load`; dbt and the loader read
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import combinations
 from pathlib import Path
@@ -17,6 +17,9 @@ from pydantic.dataclasses import dataclass as validated
 
 from loaders.errors import UsageError
 from loaders.formats.csv_form import CsvForm
+from loaders.formats.json_form import JsonForm
+from loaders.formats.parquet_form import ParquetForm
+from loaders.formats.scanners import Form
 from loaders.identifiers import quote_identifier
 from loaders.warehouse.types import ColumnType, parse_type
 
@@ -118,7 +121,7 @@ class Contract:
     table: str
     columns: tuple[Column, ...]
     load: Load
-    form: CsvForm
+    form: Form
 
     @property
     def name(self) -> str:
@@ -193,7 +196,8 @@ def _contract(
         problems += [f"config.meta.load{text}" for text in _readable(error, Load.model_fields)]
     if load:
         known = {column.name for column in columns}
-        for field in ("key", "sequence_by"):
+        # Those of a json table are places in the document, which only staging looks into.
+        for field in ("key", "sequence_by") if load.format != "json" else ():
             problems += [
                 f"config.meta.load.{field}: {column!r} is not a column of the table; "
                 f"its columns are: {', '.join(sorted(known))}"
@@ -235,7 +239,7 @@ def _name_problems(*names: str) -> Iterator[str]:
             yield f"{name!r} must be in lower case: Redshift folds names, PostgreSQL does not"
 
 
-def _form(load: Load, columns: list[Column]) -> tuple[CsvForm | None, list[str]]:
+def _form(load: Load, columns: list[Column]) -> tuple[Form | None, list[str]]:
     """Return the form of the files, by the name of their format."""
     if load.format not in _FORMS:
         known = ", ".join(sorted(_FORMS))
@@ -267,7 +271,25 @@ def _csv_form(load: Load, columns: list[Column]) -> tuple[CsvForm | None, list[s
     return cast(CsvForm, form), problems
 
 
-_FORMS = {"csv": _csv_form}
+def _json_form(load: Load, columns: list[Column]) -> tuple[JsonForm | None, list[str]]:
+    if [column.type.name for column in columns] != ["super"]:
+        return None, ["columns: a json table has one column, of type super: the whole document"]
+    return JsonForm({columns[0].name: None}), []
+
+
+def _parquet_form(load: Load, columns: list[Column]) -> tuple[ParquetForm | None, list[str]]:
+    try:
+        return ParquetForm({column.name: column.type for column in columns}), []
+    except UsageError as error:
+        return None, [f"columns: {error}"]
+
+
+_Problems = tuple[Form | None, list[str]]
+_FORMS: dict[str, Callable[[Load, list[Column]], _Problems]] = {
+    "csv": _csv_form,
+    "json": _json_form,
+    "parquet": _parquet_form,
+}
 
 
 def _readable(error: ValidationError, allowed: Iterable[str]) -> Iterator[str]:

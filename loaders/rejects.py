@@ -18,7 +18,7 @@ from typing import Any
 from loaders.contracts import Contract
 from loaders.errors import DataRefused, UsageError
 from loaders.formats.csv_form import CsvRefused
-from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.scanners import scanner_of
 from loaders.formats.source_bytes import plain_blocks
 from loaders.staging.objects import Staging
 from loaders.warehouse.database import Database
@@ -272,7 +272,7 @@ def _checked(contract: Contract, file: Path) -> int:
     """Return the number of records of a file that is wholly right."""
     try:
         with file.open("rb") as stream:
-            scanner = CsvScanner(stream, contract.form)
+            scanner = scanner_of(stream, contract.form)
             for _ in scanner.chunks():
                 pass
     except CsvRefused as error:

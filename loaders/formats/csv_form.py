@@ -54,6 +54,8 @@ class Reason(StrEnum):
     LONE_SURROGATE = "lone_surrogate"
     NUMBER_OUT_OF_RANGE = "number_out_of_range"
     TOO_DEEP = "too_deep"
+    NOT_PARQUET = "not_parquet"
+    TYPE_DIFFERS = "type_differs"
 
 
 # After these the next record's start is certain, so one record can be rejected by itself. After

@@ -24,7 +24,9 @@ SUPPORTED = sorted([*_TYPES, "decimal", "timestamp"])
 
 @dataclass(frozen=True)
 class ParquetForm:
-    """Flat Parquet files whose columns have the contract's names, in any order, and its types.
+    """Flat Parquet files whose columns have the contract's names, order and types.
+
+    COPY on Redshift goes by the order alone, so another one is refused.
 
     `max_bytes` bounds the stored file: it is spooled to disk, since its index stands at its end.
     """

@@ -42,7 +42,7 @@ class ParquetScanner:
             except (pa.ArrowException, OSError) as error:
                 raise self._refusal(Reason.NOT_PARQUET, f"it cannot be read: {error}") from None
             self.header: tuple[str, ...] = tuple(self._file.schema_arrow.names)
-            """The columns in the file's order."""
+            """The columns, in the contract's order."""
             self._check_schema()
         except BaseException:
             self._spool.close()
@@ -86,6 +86,9 @@ class ParquetScanner:
                 f"the columns are not the contract's; missing: {missing}; "
                 f"not in the contract: {unknown}",
             )
+        if self.header != tuple(declared):
+            detail = f"the columns stand in another order than the contract's: {self.header}"
+            raise self._refusal(Reason.HEADER_DIFFERS, detail)
         for field in self._file.schema_arrow:
             if not fits(field.type, declared[field.name]):
                 detail = f"column {field.name!r} is {field.type}, declared {declared[field.name]}"

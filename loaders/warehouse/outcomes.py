@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loaders.formats.csv_form import CsvRefused, Fault
-from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.scanners import Scanner
 from loaders.identifiers import quote_identifier
 from loaders.ledger import Ledger
 from loaders.staging.batches import Batch, FileOutcome, PlannedFile, RejectedRecord
@@ -29,7 +29,7 @@ def refused(
     return FileOutcome(file, "refused", records, 0, reason, detail, rejected=rejected)
 
 
-def scanned(file: PlannedFile, scanner: CsvScanner, version_id: str | None) -> FileOutcome:
+def scanned(file: PlannedFile, scanner: Scanner, version_id: str | None) -> FileOutcome:
     """Return the outcome of a file of which all is loaded but the rejected records."""
     good = scanner.records - len(scanner.rejected)
     rejected = tuple(map(_rejected_record, scanner.rejected))
@@ -39,7 +39,7 @@ def scanned(file: PlannedFile, scanner: CsvScanner, version_id: str | None) -> F
 
 
 def refused_by_scanner(
-    file: PlannedFile, scanner: CsvScanner | None, error: CsvRefused
+    file: PlannedFile, scanner: Scanner | None, error: CsvRefused
 ) -> FileOutcome:
     """Return the outcome of a file that the scanner refused; without one, at its header."""
     records, found = (scanner.records, scanner.rejected) if scanner else (0, [])

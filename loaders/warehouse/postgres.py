@@ -13,7 +13,8 @@ from loaders import ledger
 from loaders.contracts import Column, Contract
 from loaders.errors import Transient, UsageError, WarehouseError
 from loaders.formats.csv_form import CsvRefused
-from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.parquet_form import ParquetForm
+from loaders.formats.scanners import Scanner, scanner_of
 from loaders.identifiers import Schemas, TableName, quote_identifier
 from loaders.staging.batches import (
     Batch,
@@ -221,9 +222,11 @@ class PostgresWarehouse(Warehouse):
     def _copy(self, contract: Contract, header: Sequence[str]) -> str:
         columns = ", ".join(map(quote_identifier, header))
         # The scanner hands over UTF-8 with commas and without the header, whatever the file has.
+        # Typed formats know nulls, which it leaves unquoted.
+        nulls = "" if isinstance(contract.form, ParquetForm) else f", force_not_null ({columns})"
         return (
             f"copy {self._raw(contract).sql} ({columns}) from stdin "
-            f"(format csv, encoding 'UTF8', force_not_null ({columns}))"
+            f"(format csv, encoding 'UTF8'{nulls})"
         )
 
     def load_batch(
@@ -260,10 +263,10 @@ class PostgresWarehouse(Warehouse):
     ) -> FileOutcome:
         """Copy one file; one that is refused or has moved leaves no rows."""
         contract, key = batch.contract, file.object.key
-        scanner: CsvScanner | None = None
+        scanner: Scanner | None = None
         try:
             with staging.open(file.object) as reader, self._connection.transaction():
-                scanner = CsvScanner(reader, contract.form, contract.load.max_rejects)
+                scanner = scanner_of(reader, contract.form, contract.load.max_rejects)
                 with self._connection.cursor() as cursor:
                     with cursor.copy(self._copy(contract, scanner.header).encode()) as copy:
                         for chunk in scanner.chunks():

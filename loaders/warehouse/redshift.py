@@ -22,7 +22,8 @@ from loaders import ledger
 from loaders.contracts import Column, Contract
 from loaders.errors import Transient, UsageError, WarehouseError
 from loaders.formats.csv_form import CsvRefused
-from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.json_scanner import JsonScanner
+from loaders.formats.scanners import Form, Scanner, scanner_of
 from loaders.identifiers import Schemas, TableName, quote_identifier, quote_literal
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome
 from loaders.staging.objects import MovedError, Staging
@@ -37,7 +38,10 @@ from loaders.warehouse.base import (
 from loaders.warehouse.copy_statement import (
     STAGED,
     Source,
+    as_rewritten,
+    as_staged,
     copy_statement,
+    lengths,
     load_advice,
     manifest,
     needs_rewriting,
@@ -186,12 +190,13 @@ class RedshiftWarehouse(Warehouse):
         contract, keys = batch.contract, [file.object.key for file in batch.files]
         work = f"{keys[0].partition(contract.load.path)[0]}{WORK}<run>/"
         header = tuple(column.name for column in contract.columns)
-        source = Source("", header, 1, keys[0].endswith(".gz"))
+        source = as_staged(contract.form, keys[0], header)
         if needs_rewriting(contract.form):
-            keys = [f"{work}{number}.csv" for number in range(len(keys))]
-            source = Source("", header, 0, False)
+            keys = [f"{work}{number}" for number in range(len(keys))]
+            source = as_rewritten(contract.form, "", header)
         url = f"s3://{batch.bucket}/{work}manifest-0.json"
-        return f"{copy_statement(source, url)} -- manifest: {manifest(batch.bucket, keys)}"
+        body = manifest(batch.bucket, keys, lengths(contract.form, batch.files))
+        return f"{copy_statement(source, url)} -- manifest: {body}"
 
     def advice(self, batch: Batch) -> list[str]:
         """See Warehouse. Serverless does not show its slices: then nothing is said of them."""
@@ -230,22 +235,23 @@ class RedshiftWarehouse(Warehouse):
         name, form = batch.contract.name, batch.contract.form
         most = batch.contract.load.max_rejects
         for file in batch.files:
-            key, cleaned = file.object.key, f"{work}{len(files)}.csv"
-            scanner: CsvScanner | None = None
+            key, cleaned = file.object.key, f"{work}{len(files)}"
+            scanner: Scanner | None = None
             try:
                 with staging.open(file.object) as reader:
-                    scanner = CsvScanner(reader, form, most)
+                    scanner = scanner_of(reader, form, most)
                     if needs_rewriting(form):
-                        sources[key] = _rewrite(scanner, staging, cleaned)
+                        sources[key] = _rewrite(scanner, form, staging, cleaned)
                     else:
                         for _ in scanner.chunks():
                             on_progress(
                                 Progress("reading", name, key, reader.bytes_read, scanner.records)
                             )
-                        sources[key] = Source(key, scanner.header, 1, key.endswith(".gz"))
+                        sources[key] = as_staged(form, key, scanner.header)
                 if scanner.rejected and sources[key].key == key:
                     with staging.open(file.object) as again:
-                        sources[key] = _rewrite(CsvScanner(again, form, most), staging, cleaned)
+                        cleaner = scanner_of(again, form, most)
+                        sources[key] = _rewrite(cleaner, form, staging, cleaned)
                 files.append(scanned(file, scanner, reader.version_id))
                 on_progress(Progress("read", name, key, reader.bytes_read, scanner.records))
             except MovedError:
@@ -290,7 +296,8 @@ class RedshiftWarehouse(Warehouse):
         for number, (kind, group) in enumerate(groups.items()):
             keys = {sources[file.file.object.key].key: file for file in group}
             place = f"{work}manifest-{number}.json"
-            body = manifest(batch.bucket, list(keys))
+            sizes = lengths(batch.contract.form, [file.file for file in group])
+            body = manifest(batch.bucket, list(keys), sizes)
             staging.client.put_object(Bucket=batch.bucket, Key=place, Body=body.encode())
             try:
                 self.execute(copy_statement(kind, f"s3://{batch.bucket}/{place}"))
@@ -416,14 +423,16 @@ def _definition(column: Column) -> str:
     return f"{quote_identifier(column.name)} {column.type.redshift}"
 
 
-def _rewrite(scanner: CsvScanner, staging: Staging, key: str) -> Source:
-    """Put the file's canonical form, without header, at a work key."""
+def _rewrite(scanner: Scanner, form: Form, staging: Staging, key: str) -> Source:
+    """Put the file's canonical form, without header and rejected records, at a work key."""
     with tempfile.TemporaryFile() as spool:
-        for chunk in scanner.chunks():
-            spool.write(chunk)
+        if isinstance(scanner, JsonScanner):
+            spool.writelines(document + b"\n" for document in scanner.documents())
+        else:
+            spool.writelines(scanner.chunks())
         spool.seek(0)
         staging.client.upload_fileobj(spool, staging.bucket, key)
-    return Source(key, scanner.header, 0, False)
+    return as_rewritten(form, key, scanner.header)
 
 
 def _check_unmoved(files: Iterable[FileOutcome], staging: Staging) -> None:

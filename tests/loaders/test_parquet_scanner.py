@@ -93,11 +93,10 @@ def read_back(content: bytes) -> list[dict[str, Any]]:
     return rows
 
 
-@given(st.lists(ROWS, max_size=6), st.permutations(sorted(TYPES)))
-def test_rows_come_back_as_the_file_has_them(rows: list[dict[str, Any]], order: list[str]) -> None:
+@given(st.lists(ROWS, max_size=6))
+def test_rows_come_back_as_the_file_has_them(rows: list[dict[str, Any]]) -> None:
     quoted = [row for row in rows if not any('"' in str(row[n]) for n in ("name", "coded"))]
-    content = written(quoted, {name: TYPES[name][1] for name in order})
-    assert read_back(content) == quoted
+    assert read_back(written(quoted)) == quoted
 
 
 def test_a_null_is_told_from_an_empty_text_and_quotes_are_doubled() -> None:
@@ -147,6 +146,9 @@ def test_columns_that_are_not_the_contracts_are_refused() -> None:
     fault = refusal(written([], {"a": pa.int32(), "c": pa.int32()}), a="integer", b="integer")
     assert fault.reason == Reason.HEADER_DIFFERS
     assert "missing: ['b']; not in the contract: ['c']" in fault.detail
+    fault = refusal(written([], {"b": pa.int32(), "a": pa.int32()}), a="integer", b="integer")
+    assert fault.reason == Reason.HEADER_DIFFERS
+    assert "another order" in fault.detail
 
 
 def test_values_that_no_warehouse_stores_alike_are_refused_with_their_row() -> None:

@@ -20,12 +20,13 @@ from loading import EXPERIMENTS, HEADER, MEASUREMENTS, QUICK, contract_of, rows
 
 from loaders.contracts import Contract
 from loaders.errors import UsageError, WarehouseError
+from loaders.formats.csv_form import CsvForm
 from loaders.identifiers import Schemas
 from loaders.load_run import LoadResult, load, make_plan
 from loaders.staging.objects import StagedObject, Staging
 from loaders.warehouse.copy_statement import (
     NO_NULL,
-    Source,
+    as_staged,
     copy_statement,
     load_advice,
     needs_rewriting,
@@ -266,7 +267,7 @@ def test_the_plan_of_another_dialect_reads_the_canonical_files_below_the_root(
         warehouse.close()
     work = f"s3://{lab.bucket.name}/deep/root/_warehouse/<run>/"
     assert f"from '{work}manifest-0.json' " in text
-    assert f'{{"entries": [{{"url": "{work}0.csv", "mandatory": true}}]}}' in text
+    assert f'{{"entries": [{{"url": "{work}0", "mandatory": true}}]}}' in text
     assert "gzip" not in text
     assert "ignoreheader" not in text
 
@@ -274,7 +275,8 @@ def test_the_plan_of_another_dialect_reads_the_canonical_files_below_the_root(
 def test_copy_names_role_region_and_header_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WAREHOUSE_COPY_ROLE", "arn:aws:iam::1:role/it's")
     monkeypatch.setenv("WAREHOUSE_COPY_REGION", "eu-west-1")
-    assert copy_statement(Source("", ("b", 'a"c'), 1, True), "s3://x/m.json") == (
+    source = as_staged(CsvForm({"b": None, 'a"c': None}), "1.csv.gz", ("b", 'a"c'))
+    assert copy_statement(source, "s3://x/m.json") == (
         """copy "staged_files" ("b", "a""c") from 's3://x/m.json' """
         "iam_role 'arn:aws:iam::1:role/it''s' manifest format as csv "
         f"null as '{NO_NULL}' maxerror 0 ignoreheader 1 gzip region 'eu-west-1'"
