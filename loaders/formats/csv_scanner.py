@@ -104,7 +104,9 @@ class CsvScanner:
             if grammar is None:
                 grammar = Grammar(self._form, self.header, self._line_end or b"\n")
             data = self._consume(record.end or 0)
-            yield grammar.canonical(data if data.endswith(b"\n") else data + b"\n")
+            if not data.endswith(b"\n"):
+                data += self._line_end or b"\n"  # COPY refuses line ends of two kinds
+            yield grammar.canonical(data)
 
     # The beginning of the file
 
