@@ -1,0 +1,48 @@
+"""Where histories are played: a warehouse that can be put back to its state after a first build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from loaders.dbt_runner import Dbt
+from loaders.project import Project
+from tests.project.histories import History
+from tests.project.player import Counted, Player, Tally
+from tests.project.replay import ReplayedDbt
+
+
+@dataclass
+class Ground:
+    """One target; `reset` empties its bucket and puts the warehouse back to its first build."""
+
+    name: str
+    project: Project
+    dbt: Dbt
+    replayed: ReplayedDbt
+    reset: Callable[[], None]
+    built: Tally = field(default_factory=Tally)
+    copied: Tally = field(default_factory=Tally)
+
+    def build(self, history: History) -> Counted:
+        """Play a history with dbt; return what the warehouse holds at the end."""
+        self.reset()
+        return Player(self.project, self.dbt, self.built).play(history)
+
+    def replay(self, history: History) -> Counted:
+        """Play a history with what dbt has sent; return what the warehouse holds at the end."""
+        self.reset()
+        return Player(self.project, self.replayed, self.copied).play(history)
+
+    @contextmanager
+    def reported(self, config: pytest.Config) -> Iterator[Ground]:
+        """Say at the end what was played and compared."""
+        yield self
+        capture = config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            for kind, tally in (("built by dbt", self.built), ("replayed", self.copied)):
+                if tally.histories:
+                    print(f"\n{self.name}, {kind}: {tally}", end="")
