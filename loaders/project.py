@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from loaders.contracts import Contract, load_contracts
 from loaders.errors import UsageError
@@ -62,23 +63,32 @@ class Project:
 
     def connect(self) -> Warehouse:
         """Open a connection; who calls it closes it."""
+        return self._connect(self.settings.connection)
+
+    def _connect(self, connection: Mapping[str, Any]) -> Warehouse:
         # Each driver takes a while to import: only the one that is needed.
         if self.settings.type == "redshift":
             from loaders.warehouse.redshift import RedshiftWarehouse
 
-            return RedshiftWarehouse(self.settings.connection, self.settings.schemas)
+            return RedshiftWarehouse(connection, self.settings.schemas)
         from loaders.warehouse.postgres import PostgresWarehouse
 
-        return PostgresWarehouse(self.settings.connection, self.settings.schemas)
+        return PostgresWarehouse(connection, self.settings.schemas)
 
     @contextmanager
     def warehouse(self) -> Iterator[Warehouse]:
         """Open a connection for the block."""
-        warehouse = self.connect()
-        try:
+        with closing(self.connect()) as warehouse:
             yield warehouse
-        finally:
-            warehouse.close()
+
+    @contextmanager
+    def reader(self) -> Iterator[Warehouse]:
+        """Open a connection for statements of a person's, with no more rights than reading needs.
+
+        On the embedded server it is not the superuser's; elsewhere it is the profile's user.
+        """
+        with closing(self._connect(self.settings.reading_connection)) as warehouse:
+            yield warehouse
 
 
 def find_project(start: Path | None = None) -> Path:

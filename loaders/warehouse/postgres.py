@@ -64,9 +64,7 @@ class PostgresWarehouse(Warehouse):
     to_hex = "encode({}, 'hex')"
     from_hex = "decode({}, 'hex')"
 
-    def __init__(
-        self, connection: Mapping[str, Any], schemas: Schemas, *, read_only: bool = False
-    ) -> None:
+    def __init__(self, connection: Mapping[str, Any], schemas: Schemas) -> None:
         self.schemas = schemas
         settings = {**KEEPALIVES, "connect_timeout": CONNECT_SECONDS, **connection}
         try:
@@ -78,7 +76,6 @@ class PostgresWarehouse(Warehouse):
             kind = UsageError if any(t in str(error) for t in _LOGIN_FAILED) else Transient
             raise kind(f"PostgreSQL: {error}") from None
         self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        self._connection.read_only = read_only
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See Database."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.load_run import LoadResult
 from loaders.project import Project
+from loaders.staging.objects import Staging
 from loaders.warehouse.roles import set_up_roles
 from loaders.warehouse.setup import setup
 from tests.project import awkward_objects
@@ -29,18 +31,27 @@ DATABASE = "people_tests"
 
 @dataclass(frozen=True)
 class Site:
-    """A warehouse whose marts are built.
+    """A warehouse whose marts are built. `owner` has set it up; `loader` is the loader's user.
 
-    `rebuild` makes the marts anew, or builds on after that, as the builder; `loader` is the
-    project as the loader's user, `stage` puts an object where it looks; `owner` has set it up.
+    `rebuild` makes the marts anew, or builds on after that, as dbt's user.
     """
 
     people: People
     owner: Project
     loader: Project
     load: Callable[[], LoadResult]
-    stage: Callable[[str, str], None]
+    staging: Staging
     rebuild: Callable[[], object]
+
+    @contextmanager
+    def staged(self, key: str, body: str) -> Iterator[None]:
+        """Put an object where the loader looks, for the block."""
+        place = {"Bucket": self.staging.bucket, "Key": key}
+        self.staging.client.put_object(**place, Body=body.encode())
+        try:
+            yield
+        finally:
+            self.staging.client.delete_object(**place)
 
 
 @pytest.fixture(
@@ -94,7 +105,7 @@ def postgres_site(
         admin.project,
         loader.project,
         loader.load,
-        loader.put,
+        loader.project.staging,
         lambda: builder.build("--full-refresh"),
     )
     loader.clear_bucket()
@@ -117,9 +128,6 @@ def redshift_site(both: Both, standin: StandIn) -> Site:
         assert isinstance(error, redshift_connector.Error)
         return str(error.args[0]["C"])
 
-    def stage(key: str, body: str) -> None:
-        staging.client.put_object(Bucket=staging.bucket, Key=key, Body=body.encode())
-
     rebuild = ("build", *UNTESTED, "--select", "fact_measurements", "models/secure")
     desk, staging = both.desk, both.staging
     return Site(
@@ -127,6 +135,6 @@ def redshift_site(both: Both, standin: StandIn) -> Site:
         desk.owner,
         desk.loader,
         lambda: desk.load(staging),
-        stage,
+        staging,
         lambda: desk.invoke(*rebuild),
     )
