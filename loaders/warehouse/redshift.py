@@ -8,6 +8,7 @@ a short transaction under the publish lock moves them into the raw table with th
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -67,6 +68,8 @@ KEEPALIVES: Mapping[str, Any] = {
     "tcp_keepalive_interval": 10,
     "tcp_keepalive_count": 3,
 }
+# What `query` takes: such a statement, after brackets and comments that hold no other comment.
+_READING = re.compile(r"(?is)(\s|\(|--[^\n]*\n|/\*(?:(?!/\*).)*?\*/)*(select|with|show|explain)\b")
 
 
 class RedshiftWarehouse(Warehouse):
@@ -386,6 +389,9 @@ class RedshiftWarehouse(Warehouse):
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:
         """See Warehouse."""
+        # In a read-only transaction UNLOAD still writes to S3, and COMMIT ends it.
+        if not _READING.match(sql):
+            raise UsageError("`query` is for one statement that reads: SELECT, WITH, SHOW, EXPLAIN")
         try:
             with translated(), self._connection.cursor() as cursor:
                 cursor.execute(
