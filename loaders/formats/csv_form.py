@@ -24,6 +24,11 @@ RAW_BYTES = 32_767
 MAX_REJECTED_BYTES = 1024 * 1024
 
 
+# A file holds at most, decompressed, unless its contract says otherwise: gzip can expand to a
+# thousand times its size, and COPY is best fed with files of up to 1 GB compressed.
+MAX_BYTES = 16 * 1024**3
+
+
 class Reason(StrEnum):
     """Why a record, or the whole file, was refused; the text is what the ledger stores."""
 
@@ -118,7 +123,7 @@ class CsvForm:
     skip_lines: int = 0
     trailing_delimiter: bool = False
     max_record_bytes: int = 4 * 1024 * 1024
-    max_bytes: int | None = None
+    max_bytes: int | None = MAX_BYTES
 
     def __post_init__(self) -> None:
         if not self.columns:

@@ -23,6 +23,8 @@ from loaders.formats.source_bytes import ByteStream, SourceError, plain_blocks, 
 
 _BOM = b"\xef\xbb\xbf"
 _OTHER_KINDS = {
+    b"<": "XML or HTML, such as an error page of S3",
+    b"\x1f\x8b": "gzip data: it was compressed twice",
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"PAR1": "a Parquet file",
     b"\x28\xb5\x2f\xfd": "zstd data",
@@ -159,7 +161,7 @@ class CsvScanner:
             detail += f"; missing: {_listed(missing)}"
         if unknown:
             detail += f"; not in the contract: {_listed(unknown)}"
-        if names[0].lower().startswith("sep="):
+        if names and names[0].lower().startswith("sep="):
             detail += "; this is Excel's separator line: declare skip_lines and delimiter"
         return _Wrong(Reason.HEADER_DIFFERS, detail)
 

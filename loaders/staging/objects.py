@@ -63,11 +63,15 @@ class ObjectReader:
         self._place = place
         self.version_id = version_id
         self.bytes_read = 0
+        self.beginning = b""
+        """The first two bytes, once read: they say whether it is gzip, whatever its name says."""
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, b"" at the end. Raises Transient when the connection breaks."""
         with _translated(self._place):
             data = self._body.read(size)
+        if self.bytes_read < 2:
+            self.beginning = (self.beginning + data)[:2]
         self.bytes_read += len(data)
         return data
 

@@ -152,6 +152,12 @@ def test_one_reject_more_than_allowed_refuses_the_file():
             "the header is not the contract's; missing: 'a', 'b'; not in the contract: 'sep=;'; "
             "this is Excel's separator line: declare skip_lines and delimiter",
         ),
+        (
+            b"\n",
+            {"trailing_delimiter": True},
+            Reason.HEADER_DIFFERS,
+            "the header is not the contract's; missing: 'a', 'b'",
+        ),
         (b"a,b,a\n", {}, Reason.DUPLICATE_HEADER, "columns named twice: 'a'"),
         (b'a,"b\n', {}, Reason.UNTERMINATED_QUOTE, "the file ends inside a quoted value"),
         (b"a,b\r1,2\r", {}, Reason.BARE_CR, "a CR without LF ends a line"),

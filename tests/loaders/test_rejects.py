@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from loading import EXPERIMENTS, HEADER, MEASUREMENTS, Lab, contract_of, export, rows
-from test_redshift_load import RedshiftLab
+from either import TARGETS, AnyLab, lab_of, ledger, put
+from loading import EXPERIMENTS, HEADER, MEASUREMENTS, contract_of, export, rows
 
 from loaders.contracts import Contract
 from loaders.errors import DataRefused, Transient, UsageError
 from loaders.formats.csv_form import RAW_BYTES
-from loaders.identifiers import Schemas
 from loaders.ledger import Ledger
 from loaders.rejects import (
     PartlyLoaded,
@@ -25,7 +23,6 @@ from loaders.rejects import (
     requeue_rows,
 )
 
-AnyLab = Lab | RedshiftLab
 ONE = "lab/measurements/1.csv"
 LINES = [
     b"a,1,t",
@@ -46,19 +43,9 @@ REJECTED = [
 ]
 
 
-@pytest.fixture(params=["postgres", "redshift"])
+@pytest.fixture(params=TARGETS)
 def lab(request: pytest.FixtureRequest) -> AnyLab:
-    if request.param == "redshift":
-        schemas = Schemas(f"t{uuid.uuid4().hex[:12]}")
-        standin, bucket = (request.getfixturevalue(name) for name in ("standin", "bucket"))
-        return RedshiftLab(standin, bucket, schemas)
-    name, client = request.getfixturevalue("staging_bucket")
-    return Lab(request.getfixturevalue("database"), client, name)
-
-
-def put(lab: AnyLab, key: str, body: str | bytes) -> None:
-    data = body.encode() if isinstance(body, str) else body
-    lab.staging.client.put_object(Bucket=lab.staging.bucket, Key=key, Body=data)
+    return lab_of(request)
 
 
 def made(lab: AnyLab, project: Path, **changes: Any) -> Contract:
@@ -79,10 +66,6 @@ def places(found: list[RejectedRow]) -> list[tuple[Any, ...]]:
     return sorted(
         (row.record_number, row.line_number, row.byte_offset, row.reason, row.raw) for row in found
     )
-
-
-def ledger(lab: AnyLab, columns: str, table: str) -> list[tuple[Any, ...]]:
-    return sorted(lab.fetch(f"select {columns} from {lab.schemas.ledger(table).sql}"))
 
 
 @pytest.mark.parametrize("packed", [False, True])
