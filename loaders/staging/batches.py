@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from loaders.contracts import Contract
+from loaders.staging.exports import FileCheck
 from loaders.staging.objects import StagedObject
 
 Why = Literal["new", "changed", "requeued", "reloaded"]
@@ -22,6 +23,7 @@ class PlannedFile:
     object: StagedObject
     generation: int
     why: Why
+    check: FileCheck | None = None  # what the export's manifest says of it
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,15 +58,18 @@ class _Body(Protocol):
 
 
 class ObjectReader:
-    """The bytes of one object as they arrive; `bytes_read` so far."""
+    """The bytes of one object as they arrive; `bytes_read` so far, and their md5 if wanted."""
 
-    def __init__(self, body: _Body, version_id: str | None, place: str) -> None:
+    def __init__(
+        self, body: _Body, version_id: str | None, place: str, *, md5: bool = False
+    ) -> None:
         self._body = body
         self._place = place
         self.version_id = version_id
         self.bytes_read = 0
         self.beginning = b""
         """The first two bytes, once read: they say whether it is gzip, whatever its name says."""
+        self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, b"" at the end. Raises Transient when the connection breaks."""
@@ -73,7 +78,14 @@ class ObjectReader:
         if self.bytes_read < 2:
             self.beginning = (self.beginning + data)[:2]
         self.bytes_read += len(data)
+        if self._md5:
+            self._md5.update(data)
         return data
+
+    @property
+    def md5(self) -> str | None:
+        """The base64 md5 of what was read, as S3 and its manifests write it."""
+        return base64.b64encode(self._md5.digest()).decode() if self._md5 else None
 
 
 @dataclass(frozen=True)
@@ -102,7 +114,7 @@ class Staging:
                         )
 
     @contextmanager
-    def open(self, listed: StagedObject) -> Iterator[ObjectReader]:
+    def open(self, listed: StagedObject, *, md5: bool = False) -> Iterator[ObjectReader]:
         """Open exactly the listed content. Raises MovedError, Transient or UsageError."""
         place = f"s3://{self.bucket}/{listed.key}"
         with _translated(place):
@@ -111,7 +123,7 @@ class Staging:
             )
         body = response["Body"]
         try:
-            yield ObjectReader(body, response.get("VersionId"), place)
+            yield ObjectReader(body, response.get("VersionId"), place, md5=md5)
         finally:
             body.close()
 

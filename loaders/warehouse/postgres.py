@@ -262,7 +262,10 @@ class PostgresWarehouse(Warehouse):
         contract, key = batch.contract, file.object.key
         scanner: Scanner | None = None
         try:
-            with staging.open(file.object) as reader, self._connection.transaction():
+            with (
+                staging.open(file.object, md5=file.check is not None) as reader,
+                self._connection.transaction(),
+            ):
                 scanner = scanner_of(reader, contract.form, contract.load.max_rejects)
                 with self._connection.cursor() as cursor:
                     with cursor.copy(self._copy(contract, scanner.header).encode()) as copy:
@@ -293,7 +296,7 @@ class PostgresWarehouse(Warehouse):
             records = scanner.records if scanner else 0
             return refused(file, records, "refused_by_warehouse", str(error).strip())
         on_progress(Progress("read", contract.name, key, reader.bytes_read, copied))
-        return scanned(file, scanner, reader.version_id)
+        return scanned(file, scanner, reader)
 
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:

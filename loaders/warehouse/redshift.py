@@ -241,7 +241,7 @@ class RedshiftWarehouse(Warehouse):
             key, cleaned = file.object.key, f"{work}{len(files)}"
             scanner: Scanner | None = None
             try:
-                with staging.open(file.object) as reader:
+                with staging.open(file.object, md5=file.check is not None) as reader:
                     scanner = scanner_of(reader, form, most)
                     if needs_rewriting(form):
                         sources[key] = rewrite(scanner, form, staging, cleaned)
@@ -256,7 +256,7 @@ class RedshiftWarehouse(Warehouse):
                     with staging.open(file.object) as again:
                         cleaner = scanner_of(again, form, most)
                         sources[key] = rewrite(cleaner, form, staging, cleaned)
-                files.append(scanned(file, scanner, reader.version_id))
+                files.append(scanned(file, scanner, reader))
                 on_progress(Progress("read", name, key, reader.bytes_read, scanner.records))
             except MovedError:
                 files.append(FileOutcome(file, "moved"))
