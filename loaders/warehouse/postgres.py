@@ -146,14 +146,18 @@ class PostgresWarehouse(Warehouse):
 
     def _warnings(self, grant: str) -> list[str]:
         """Run a statement; return what it did not grant: who may not pass it on is only warned."""
-        found: list[psycopg.errors.Diagnostic] = []
-        keep = found.append
+        found: list[str] = []
+
+        def keep(notice: errors.Diagnostic) -> None:
+            if notice.sqlstate in _NOT_GRANTED:
+                found.append(str(notice.message_primary))
+
         self._connection.add_notice_handler(keep)
         try:
             self._connection.execute(grant.encode())
         finally:
             self._connection.remove_notice_handler(keep)
-        return [str(one.message_primary) for one in found if one.sqlstate in _NOT_GRANTED]
+        return found
 
     def _raw(self, contract: Contract) -> TableName:
         return self.schemas.raw(contract.source, contract.table)
