@@ -112,7 +112,7 @@ class CsvForm:
 
     `columns` maps each column, in the contract's order, to the octets its values may have in
     UTF-8 (None: any number). `skip_lines` lines stand before the header. With
-    `trailing_delimiter` every line, the header too, ends in one delimiter more.
+    `trailing_delimiter` every line ends in one delimiter more; the header may.
     `max_bytes` bounds the decompressed file, `max_record_bytes` a record and thereby memory.
     """
 

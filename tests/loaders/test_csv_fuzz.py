@@ -133,11 +133,11 @@ def rows_of(form: CsvForm, content: bytes, rejected: list[Fault]) -> list[list[s
     for _ in range(form.skip_lines):
         while not text.read(1).endswith("\n"):
             pass
-    found = list(csv.reader(text, strict=True, delimiter=form.delimiter))
+    found = list(csv.reader(text, strict=True, delimiter=form.delimiter))[form.header :]
     if form.trailing_delimiter:
         assert all(row[-1] == "" for row in found)
         found = [row[:-1] for row in found]
-    return found[form.header :]
+    return found
 
 
 def check_fault(fault: Fault, size: int) -> None:
