@@ -24,7 +24,7 @@ from tests.project.replay import ReplayedDbt
 
 BUILT_FROM_NOTHING = "built_from_nothing"
 PLAY = settings(
-    deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+    derandomize=False, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
 )
 SAME = settings(PLAY, derandomize=True)
 SOAK = int(os.environ.get("SOAK_HISTORIES", "1000"))
