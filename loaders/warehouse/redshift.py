@@ -214,7 +214,8 @@ class RedshiftWarehouse(Warehouse):
     ) -> BatchOutcome:
         """See Warehouse."""
         book = ledger.Ledger(self)
-        tag = f"warehouse:{run_id}:{batch.contract.name}"
+        # A label for people only: a backslash in a name, which no literal can hold, goes.
+        tag = f"warehouse:{run_id}:{batch.contract.name}".replace("\\", "_")
         self.execute(f"set query_group to {quote_literal(tag)}")
         work = f"{staging.root}{WORK}{run_id}-{os.getpid()}-{id(self)}/"
         try:
