@@ -298,7 +298,7 @@ class PostgresWarehouse(Warehouse):
             return refused(file, scanner.records if scanner else 0, "miscounted", str(error))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             records = scanner.records if scanner else 0
-            return refused(file, records, "refused_by_warehouse", str(error).strip())
+            return refused(file, records, "refused_by_warehouse", _without_values(error))
         on_progress(Progress("read", contract.name, key, reader.bytes_read, copied))
         return scanned(file, scanner, reader)
 
@@ -343,6 +343,12 @@ class _MiscountError(Exception):
 def _definition(column: Column) -> str:
     name = quote_identifier(column.name)
     return f"{name} {column.type.postgres}{column.type.postgres_check(name)}"
+
+
+def _without_values(error: psycopg.Error) -> str:
+    """Say what COPY refused and where, without the row that it quotes after a colon."""
+    told = (error.diag.message_primary, error.diag.context)
+    return "; ".join(text.partition(': "')[0] for text in told if text)
 
 
 @contextmanager

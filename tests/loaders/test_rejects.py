@@ -271,3 +271,17 @@ def test_a_repaired_file_has_no_rejects_any_more(lab: AnyLab, tmp_path: Path) ->
     lab.load(contract)
     assert lab.live_ids() == ["a", "b"]
     assert (kept(lab), partly(lab)) == ([], [])
+
+
+@pytest.mark.parametrize("lab", ["postgres"], indirect=True)
+def test_what_the_warehouse_refuses_is_told_without_the_row(lab: AnyLab, tmp_path: Path) -> None:
+    contract = made(lab, tmp_path)
+    warehouse = lab.connect()
+    warehouse.execute("alter table raw_lab.measurements add check (value <> 'classified')")
+    warehouse.close()
+    put(lab, ONE, f"{HEADER}\na,1,t\nb,classified,t\n")
+    (refused,) = lab.load(contract).refused
+    assert refused.reason == "refused_by_warehouse"
+    assert "violates check constraint" in refused.detail
+    assert "COPY measurements, line 2" in refused.detail
+    assert "classified" not in refused.detail
