@@ -13,8 +13,16 @@ from typing import Any
 import pytest
 
 from loaders.errors import UsageError
-from loaders.formats.csv_form import OF_ONE_RECORD, CsvForm, CsvRefused, Fault, Reason
-from loaders.formats.csv_scanner import RAW_BYTES, CsvScanner
+from loaders.formats.csv_form import (
+    MAX_REJECTED_BYTES,
+    OF_ONE_RECORD,
+    RAW_BYTES,
+    CsvForm,
+    CsvRefused,
+    Fault,
+    Reason,
+)
+from loaders.formats.csv_scanner import CsvScanner
 
 GOOD = b"a,b\n1,2\n"
 PACKED = gzip.compress(GOOD, mtime=0)
@@ -113,6 +121,30 @@ def test_only_a_record_whose_end_is_certain_is_rejected_by_itself(record, reason
 def test_one_reject_more_than_allowed_refuses_the_file():
     fault = refusal(b"a,b\n1\n2\n3\n", max_rejects=2)
     assert (fault.reason, fault.record_number, fault.raw) == (Reason.FIELD_COUNT, 3, b"3")
+
+
+def test_rejected_records_are_kept_whole_in_bounded_memory():
+    record = b"x" * 30_000
+    allowed = MAX_REJECTED_BYTES // len(record)
+    fault = refusal(b"a,b\n" + (record + b"\n") * (allowed + 1), max_rejects=1000)
+    assert (fault.reason, fault.record_number) == (Reason.FIELD_COUNT, allowed + 1)
+    assert fault.detail.endswith(f"the rejected records hold more than {MAX_REJECTED_BYTES} bytes")
+    form = CsvForm({"a": None, "b": None})
+    scanner = CsvScanner(io.BytesIO(b"a,b\n" + (record + b"\n") * allowed), form, 1000)
+    assert list(scanner.chunks()) == []
+    assert [fault.raw for fault in scanner.rejected] == [record] * allowed
+
+
+@pytest.mark.parametrize(
+    ("codec", "kept"), [("utf-8", 32_766), ("cp1252", 32_767), ("utf-16-le", 32_766)]
+)
+@pytest.mark.parametrize("more", [0, 1])
+def test_what_is_kept_is_counted_in_bytes_of_the_file(codec, kept, more):
+    record = "€" * (kept // len("€".encode(codec)) + more)
+    content = ("a,b\n" + record + "\n").encode(codec)
+    fault = refusal(content, encoding=codec)
+    assert fault.raw == record.encode(codec)[:RAW_BYTES]
+    assert fault.truncated is bool(more)
 
 
 @pytest.mark.parametrize(
