@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from loaders.dbt_runner import Dbt
 from loaders.project import Project
+from loaders.staging.objects import Staging
 from tests.project.histories import History
 from tests.project.player import Counted, Player, Tally
 from tests.project.replay import ReplayedDbt
+
+BUILT_FROM_NOTHING = "built_from_nothing"
+PLAY = settings(
+    deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
+SAME = settings(PLAY, derandomize=True)
+SOAK = int(os.environ.get("SOAK_HISTORIES", "1000"))
 
 
 @dataclass
@@ -46,3 +56,9 @@ class Ground:
             for kind, tally in (("built by dbt", self.built), ("replayed", self.copied)):
                 if tally.histories:
                     print(f"\n{self.name}, {kind}: {tally}", end="")
+
+
+def clear(staging: Staging) -> None:
+    """Delete all objects."""
+    for item in list(staging.list("")):
+        staging.client.delete_object(Bucket=staging.bucket, Key=item.key)

@@ -404,5 +404,5 @@ events = st.one_of(
 histories = st.builds(
     History,
     st.sampled_from(get_args(Policy)),
-    st.lists(events, min_size=3, max_size=9).map(tuple),
+    st.lists(events, min_size=4, max_size=10).map(tuple),
 )

@@ -6,28 +6,20 @@ the oracle knows only the set of objects that count, and a full refresh ends eve
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg2
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.warehouse.setup import setup
 from tests.project.conftest import DATABASE, _replace_database
 from tests.project.desk import ROOT, Desk
-from tests.project.grounds import Ground
+from tests.project.grounds import BUILT_FROM_NOTHING, PLAY, SAME, SOAK, Ground
 from tests.project.histories import History, histories
 from tests.project.replay import ReplayedDbt
-
-BUILT_FROM_NOTHING = "built_from_nothing"
-PLAY = settings(
-    derandomize=False, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
-)
-SAME = settings(PLAY, derandomize=True)
-SOAK = int(os.environ.get("SOAK_HISTORIES", "1000"))
 
 
 @pytest.fixture(scope="module")
