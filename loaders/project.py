@@ -49,16 +49,24 @@ class Project:
         """The staging bucket, with credentials as the AWS tools find them."""
         import boto3  # takes a third of a second, which `query` need not wait for
         from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
 
         environment = self.settings.aws_environment
-        client = boto3.client(
-            "s3",
-            endpoint_url=environment.get("AWS_ENDPOINT_URL_S3"),
-            aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
-            aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
-            region_name=environment.get("AWS_DEFAULT_REGION"),
-            config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
-        )
+        try:
+            client = boto3.client(
+                "s3",
+                endpoint_url=environment.get("AWS_ENDPOINT_URL_S3"),
+                aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+                aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+                region_name=environment.get("AWS_DEFAULT_REGION"),
+                config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
+            )
+        except (BotoCoreError, ValueError) as error:
+            # Not its text, nor the error itself in a traceback: they quote the endpoint.
+            raise UsageError(
+                f"no S3 client can be made ({type(error).__name__}): check AWS_ENDPOINT_URL_S3, "
+                "AWS_DEFAULT_REGION and the profile of the AWS tools"
+            ) from None
         return Staging(client, self.settings.bucket, self.settings.prefix)
 
     def connect(self) -> Warehouse:

@@ -150,7 +150,8 @@ class CsvScanner:
             names = [_value(value).decode() for value in self._data_values(record)]
         except UnicodeDecodeError:
             return _Wrong(Reason.INVALID_ENCODING, "the header is not UTF-8; declare its encoding")
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        known = set(names) & set(self._form.columns)
+        if twice := sorted({name for name in known if names.count(name) > 1}):
             return _Wrong(Reason.DUPLICATE_HEADER, f"columns named twice: {_listed(twice)}")
         missing = [name for name in self._form.columns if name not in names]
         unknown = [name for name in names if name not in self._form.columns]
@@ -159,8 +160,10 @@ class CsvScanner:
         detail = "the header is not the contract's"
         if missing:
             detail += f"; missing: {_listed(missing)}"
-        if unknown:
+        if unknown and known:
             detail += f"; not in the contract: {_listed(unknown)}"
+        elif unknown:  # perhaps a row, whose values are no one's to read in a message
+            detail += "; the first line names no column of it"
         if names and names[0].lower().startswith("sep="):
             detail += "; this is Excel's separator line: declare skip_lines and delimiter"
         return _Wrong(Reason.HEADER_DIFFERS, detail)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -63,14 +63,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """One refused record: where it stands in its file, and its bytes (the beginning of them)."""
+    """One refused record: where it stands in its file, and its bytes (the beginning of them).
+
+    The bytes are for the ledger alone: no message and no report of a load shows them.
+    """
 
     record_number: int
     line_number: int
     byte_offset: int
     reason: str
     detail: str
-    raw: bytes
+    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

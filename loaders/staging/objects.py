@@ -170,6 +170,12 @@ def _translated(place: str) -> Iterator[None]:
         ResponseStreamingError,
         OSError,
     ) as error:
-        raise Transient(f"{place}: the connection to S3 failed ({type(error).__name__})") from error
+        # Not its text, nor the error itself in a traceback: they quote the endpoint's URL, which
+        # may hold a password.
+        kind = type(error).__name__
+        raise Transient(f"{place}: the connection to S3 failed ({kind})") from None
     except BotoCoreError as error:
-        raise UsageError(f"{place}: {error}") from error
+        raise UsageError(
+            f"{place}: S3 cannot be used ({type(error).__name__}); check credentials, region and "
+            "endpoint of the AWS tools"
+        ) from None
