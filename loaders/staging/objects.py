@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -104,6 +104,9 @@ class Staging:
                 Bucket=self.bucket, Prefix=self.root + path
             )
             for page in pages:
+                # Any well-formed page of a network on the way parses as an empty listing.
+                if "IsTruncated" not in page:
+                    raise _not_s3(place)
                 for entry in page.get("Contents", []):
                     if not entry["Key"].endswith("/"):
                         yield StagedObject(
@@ -123,6 +126,8 @@ class Staging:
             )
         body = response["Body"]
         try:
+            if (_etag(response), response.get("ContentLength")) != (listed.etag, listed.bytes):
+                raise _not_s3(place)
             yield ObjectReader(body, response.get("VersionId"), place, md5=md5)
         finally:
             body.close()
@@ -137,14 +142,29 @@ class Staging:
         place = f"s3://{self.bucket}/{key}"
         try:
             with _translated(place):
-                return self.client.head_object(Bucket=self.bucket, Key=key)["ETag"].strip('"')
+                etag = _etag(self.client.head_object(Bucket=self.bucket, Key=key))
         except MovedError:
             return None
+        if etag is None:
+            raise _not_s3(place)
+        return etag
 
     def read(self, listed: StagedObject) -> bytes:
         """Return the whole of a small object, such as a manifest."""
         with self.open(listed) as reader:
             return reader.read(listed.bytes + 1)
+
+
+def _etag(response: Mapping[str, Any]) -> str | None:
+    etag = response.get("ETag")
+    return str(etag).strip('"') if etag else None
+
+
+def _not_s3(place: str) -> Transient:
+    """Return the error for an answer of status 200 that S3 would not give."""
+    return Transient(
+        f"{place}: the answer is not S3's, or not the object's; what stands between here and S3?"
+    )
 
 
 @contextmanager

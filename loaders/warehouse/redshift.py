@@ -7,6 +7,7 @@ a short transaction under the publish lock moves them into the raw table with th
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -303,7 +304,7 @@ class RedshiftWarehouse(Warehouse):
             place = f"{work}manifest-{number}.json"
             sizes = lengths(batch.contract.form, [file.file for file in group])
             body = manifest(batch.bucket, list(keys), sizes)
-            staging.client.put_object(Bucket=batch.bucket, Key=place, Body=body.encode())
+            staging.upload(io.BytesIO(body.encode()), place)
             try:
                 self.execute(copy_statement(kind, f"s3://{batch.bucket}/{place}"))
             except RefusedError:
