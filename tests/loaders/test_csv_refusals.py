@@ -182,7 +182,8 @@ def test_what_is_kept_is_counted_in_bytes_of_the_file(codec, kept, more):
             {},
             Reason.HEADER_DIFFERS,
             "the header is not the contract's; missing: 'a', 'b'; "
-            "the first line names no column of it; this is Excel's separator line: declare skip_lines and delimiter",
+            "the first line names no column of it; "
+            "this is Excel's separator line: declare skip_lines and delimiter",
         ),
         (
             b"\n",

@@ -241,13 +241,11 @@ def test_builds_let_nothing_out(ward: Ward) -> None:
     assert "m2" in ward.run("trace", "m2", code=0)
     ward.put("research_db/measurements/more.csv", _csv(MEASUREMENT, ({"measurement_id": "m9"},)))
     schema = f"s{ward.bucket.removeprefix('secrets-')}"
-    ward.execute(f"alter table {schema}_raw_research_db.measurements drop column humidity cascade")
+    raw = f"{schema}_raw_research_db"
+    ward.execute(f"alter table {raw}.measurements drop column humidity cascade")
     ward.run("run", code=2)
-    ward.execute(
-        f"alter table {schema}_raw_research_db.measurements add column humidity varchar(9)"
-    )
-    ward.execute(f"drop view {schema}_staging.stg_research_db__researchers cascade")
-    ward.execute(f"alter table {schema}_raw_research_db.researchers drop column department cascade")
+    ward.execute(f"alter table {raw}.measurements add column humidity varchar(9)")
+    ward.execute(f"alter table {raw}.researchers drop column department cascade")
     ward.run("run", code=4)
     ward.target = "wrong"
     ward.run("run")
