@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.project.dimension_oracle import Export
-from tests.project.histories import COLUMNS, Body, Policy, Row
+from tests.project.events import COLUMNS, Body, Policy, Row
 from tests.project.measurement_oracle import Accepted
 
 EXPORT = re.compile(r"research_db/(\w+)/(exported_at=(.+?)/)")

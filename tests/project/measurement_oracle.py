@@ -15,6 +15,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation, localc
 from typing import Any
 
 from tests.project.dimension_oracle import (
+    UNKNOWN,
     UNKNOWN_KEY,
     Export,
     Version,
@@ -287,3 +288,18 @@ def _time(text: str | None) -> datetime | None:
 
 def _rounded(value: Decimal, places: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+
+
+def calendar() -> list[tuple[Any, ...]]:
+    """Return the rows of dim_date, in the order of its columns."""
+    days = [FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days + 1)]
+    known = [
+        (
+            int(f"{day:%Y%m%d}"), day, day.year, (day.month + 2) // 3, day.month, f"{day:%B}",
+            day.replace(day=1), day.day, day.isocalendar().week, day.isoweekday(), f"{day:%A}",
+            day.isoweekday() > 5,
+        )
+        for day in days
+    ]  # fmt: skip
+    unknown = (None,) * 4
+    return [*known, (-1, *unknown, UNKNOWN, *unknown, UNKNOWN, False)]

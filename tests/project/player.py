@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from loaders.contracts import Contract
@@ -14,7 +14,7 @@ from loaders.nightly import replay_exports
 from loaders.project import Project
 from loaders.rejects import requeue
 from tests.project.acceptance import Bucket
-from tests.project.histories import (
+from tests.project.events import (
     Built,
     Delete,
     History,
@@ -84,21 +84,25 @@ class Player:
     project: Project
     dbt: Dbt
     tally: Tally
+    history: History
+    bucket: Bucket = field(init=False)
 
-    def play(self, history: History) -> Counted:
-        """Play it; compare after each run, and after a full refresh at the end."""
+    def __post_init__(self) -> None:
+        self.bucket = Bucket(self.history.on_changed_file)
+
+    def play(self) -> Counted:
+        """Play the history; compare after each run, and after a full refresh at the end."""
         self.tally.histories += 1
-        bucket = Bucket(history.on_changed_file)
-        contracts = [_under(contract, history) for contract in self.project.contracts]
-        for move in moves(history):
-            self._do(move, bucket, contracts)
+        for move in moves(self.history):
+            self.do(move)
             if isinstance(move, Ran):
-                self._compare(bucket)
+                self._compare()
         self._build("--full-refresh")
-        return self._compare(bucket)
+        return self._compare()
 
-    def _do(self, move: Move, bucket: Bucket, contracts: list[Contract]) -> None:
-        staging = self.project.staging
+    def do(self, move: Move) -> None:
+        """Make one move, in the warehouse and in the oracle's bucket."""
+        bucket, staging = self.bucket, self.project.staging
         match move:
             case Put(key, body):
                 bucket.staged[key] = body
@@ -112,26 +116,27 @@ class Player:
                 with self.project.warehouse() as warehouse:
                     requeue(warehouse, f"research_db.{table}", staging.bucket, key)
             case Loaded():
-                self._load(bucket, contracts)
+                self._load()
             case Built(full_refresh):
                 self._build(*(["--full-refresh"] if full_refresh else []))
             case Ran():
-                self._load(bucket, contracts)
+                self._load()
                 replay_exports(self.dbt)
                 self._build()
 
-    def _load(self, bucket: Bucket, contracts: list[Contract]) -> None:
+    def _load(self) -> None:
         self.tally.loads += 1
+        contracts = [_under(contract, self.history) for contract in self.project.contracts]
         result = load(contracts, self.project.connect, self.project.staging)
-        assert {file.key for file in result.refused if not file.standing} == bucket.load()
+        assert {file.key for file in result.refused if not file.standing} == self.bucket.load()
         assert not result.moved
 
     def _build(self, *arguments: str) -> None:
         self.tally.builds += 1
         self.dbt.invoke("build", *BUILD, *arguments)
 
-    def _compare(self, bucket: Bucket) -> Counted:
-        expected = _counted(expect(bucket.accepted()))
+    def _compare(self) -> Counted:
+        expected = _counted(expect(self.bucket.accepted()))
         actual = _counted(self._read(list(expected)))
         for mart, rows in expected.items():
             assert (mart, actual[mart] - rows, rows - actual[mart]) == (mart, {}, {})

@@ -35,7 +35,8 @@ CALENDAR = ("int_dates__calendar", "dim_date")
 # A lock is a query, too.
 IDLE = re.compile(r"(select|with|show)\b(?!.*_lock\()|comment on\b", re.IGNORECASE | re.DOTALL)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-TEMPORARY = re.compile(r"(__dbt_tmp)\d+")
+# Names that dbt makes from the clock: of temporary tables, and of indexes.
+CLOCK = re.compile(r'(?<=__dbt_tmp)\d+|"[0-9a-f]{32}"')
 Row = tuple[Any, ...]
 
 
@@ -45,6 +46,11 @@ class Sent:
 
     node: str
     sql: str | None
+
+    @property
+    def shape(self) -> tuple[str, str | None]:
+        """The node and the statement, without the clock."""
+        return self.node, self.sql and CLOCK.sub("", self.sql)
 
     @property
     def is_idle(self) -> bool:
