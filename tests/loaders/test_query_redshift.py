@@ -67,7 +67,7 @@ def test_statements_that_read(warehouse: RedshiftWarehouse, sql: str) -> None:
         "-- select\ndelete from t",
         "/* /* */ select */ truncate t",
         "vacuum",
-        "copy t from 's3://x/y' iam_role default",
+        "copy t from 's3://x/y' iam_role default format csv",
         "grant select on t to public",
     ],
 )
@@ -78,7 +78,7 @@ def test_anything_else_fails(warehouse: RedshiftWarehouse, sql: str) -> None:
 
 def test_nothing_is_unloaded(warehouse: RedshiftWarehouse, bucket: Bucket) -> None:
     """A read-only transaction does not keep UNLOAD from writing to S3."""
-    unload = f"unload ('select 1') to 's3://{bucket.name}/x' iam_role default"
+    unload = f"unload ('select 1') to 's3://{bucket.name}/x' iam_role default format csv"
     with pytest.raises(UsageError, match="one statement that reads"), warehouse.query(unload):
         pass
     assert bucket.keys() == []
