@@ -316,8 +316,8 @@ class CsvScanner:
 
     def _fault(self, wrong: _Wrong, end: int | None) -> Fault:
         whole = self._buffer[:end]
-        if end is not None:
-            whole = whole.removesuffix(b"\n").removesuffix(b"\r")
+        if end is not None and whole.endswith(b"\n"):  # a CR alone is part of the record
+            whole = whole[:-1].removesuffix(b"\r")
         # A character has at most three bytes in UTF-8 for each one in the file.
         kept = whole[: min(3 * RAW_BYTES + 1, self._form.max_record_bytes)]
         raw = self._in_file(kept)

@@ -194,6 +194,7 @@ def check_copy(raw: psycopg.Cursor[Any], case: tuple[CsvForm, bytes, int, list[i
 
 @given(cases())
 @example((CsvForm({"c0": None}), b"c0\r\na\r\nb", 0, [1]))
+@example((CsvForm({"c0": None}), b'c0\na"\r', 1, [1]))
 @SAMPLE
 def test_any_file_is_read_as_python_reads_it_or_refused_with_a_reason(case: Any) -> None:
     check_scan(case)
@@ -201,6 +202,7 @@ def test_any_file_is_read_as_python_reads_it_or_refused_with_a_reason(case: Any)
 
 @given(cases())
 @example((CsvForm({"c0": None}), b"c0\r\na\r\nb", 0, [1]))
+@example((CsvForm({"c0": None}), b'c0\na"\r', 1, [1]))
 @SAMPLE
 def test_postgres_makes_of_any_accepted_file_what_python_reads_in_it(raw: Any, case: Any) -> None:
     check_copy(raw, case)
