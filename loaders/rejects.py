@@ -15,7 +15,7 @@ from typing import Any
 
 from loaders.contracts import Contract
 from loaders.errors import DataRefused, UsageError
-from loaders.formats.csv_form import CsvRefused
+from loaders.formats.faults import FileRefused
 from loaders.formats.scanners import scanner_of
 from loaders.staging.objects import Staging
 from loaders.warehouse.database import Database
@@ -272,6 +272,6 @@ def _checked(contract: Contract, file: Path) -> int:
             scanner = scanner_of(stream, contract.form)
             for _ in scanner.chunks():
                 pass
-    except CsvRefused as error:
+    except FileRefused as error:
         raise DataRefused(f"{file}: {error}; nothing was staged") from None
     return scanner.records

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loaders.formats.csv_form import CsvRefused, Fault
+from loaders.formats.faults import Fault, FileRefused
 from loaders.formats.json_form import JsonForm
 from loaders.formats.scanners import Scanner
 from loaders.identifiers import quote_identifier
@@ -48,7 +48,7 @@ def scanned(file: PlannedFile, scanner: Scanner, reader: ObjectReader) -> FileOu
 
 
 def refused_by_scanner(
-    file: PlannedFile, scanner: Scanner | None, error: CsvRefused
+    file: PlannedFile, scanner: Scanner | None, error: FileRefused
 ) -> FileOutcome:
     """Return the outcome of a file that the scanner refused; without one, at its header."""
     records, found = (scanner.records, scanner.rejected) if scanner else (0, [])

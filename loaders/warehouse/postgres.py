@@ -12,7 +12,7 @@ from psycopg import errors
 from loaders import ledger
 from loaders.contracts import Column, Contract
 from loaders.errors import Transient, UsageError, WarehouseError
-from loaders.formats.csv_form import CsvRefused
+from loaders.formats.faults import FileRefused
 from loaders.formats.parquet_form import ParquetForm
 from loaders.formats.scanners import Scanner, scanner_of
 from loaders.identifiers import Schemas, TableName, quote_identifier
@@ -292,7 +292,7 @@ class PostgresWarehouse(Warehouse):
                     )
         except MovedError:
             return FileOutcome(file, "moved")
-        except CsvRefused as error:
+        except FileRefused as error:
             return refused_by_scanner(file, scanner, error)
         except _MiscountError as error:
             return refused(file, scanner.records if scanner else 0, "miscounted", str(error))

@@ -22,7 +22,7 @@ from redshift_connector import error as driver
 from loaders import ledger
 from loaders.contracts import Column, Contract
 from loaders.errors import UsageError, WarehouseError
-from loaders.formats.csv_form import CsvRefused
+from loaders.formats.faults import FileRefused
 from loaders.formats.scanners import Scanner, scanner_of
 from loaders.identifiers import Schemas, TableName, quote_identifier, quote_literal
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome
@@ -262,7 +262,7 @@ class RedshiftWarehouse(Warehouse):
                 on_progress(Progress("read", name, key, reader.bytes_read, scanner.records))
             except MovedError:
                 files.append(FileOutcome(file, "moved"))
-            except CsvRefused as error:
+            except FileRefused as error:
                 files.append(refused_by_scanner(file, scanner, error))
         return files, sources
 

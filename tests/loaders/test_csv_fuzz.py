@@ -18,16 +18,9 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from test_csv_scanner import Dribble, as_csv, soup, tables
 
-from loaders.formats.csv_form import (
-    ENCODINGS,
-    OF_ONE_RECORD,
-    RAW_BYTES,
-    CsvForm,
-    CsvRefused,
-    Fault,
-    Reason,
-)
+from loaders.formats.csv_form import ENCODINGS, CsvForm
 from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.faults import OF_ONE_RECORD, RAW_BYTES, Fault, FileRefused, Reason
 
 COLUMNS = 3  # of the table that COPY fills; files have fewer or as many
 SAMPLE = settings(
@@ -111,7 +104,7 @@ def scanned(case: tuple[CsvForm, bytes, int, list[int]]) -> tuple[CsvScanner, by
         data = b"".join(scanner.chunks())
         event("accepted, some records rejected" if scanner.rejected else "accepted")
         return scanner, data
-    except CsvRefused as refused:
+    except FileRefused as refused:
         event(f"refused: {refused.fault.reason}")
         return refused.fault
 

@@ -13,23 +13,23 @@ from typing import Any
 import pytest
 
 from loaders.errors import UsageError
-from loaders.formats.csv_form import (
+from loaders.formats.csv_form import CsvForm
+from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.faults import (
     MAX_REJECTED_BYTES,
     OF_ONE_RECORD,
     RAW_BYTES,
-    CsvForm,
-    CsvRefused,
     Fault,
+    FileRefused,
     Reason,
 )
-from loaders.formats.csv_scanner import CsvScanner
 
 GOOD = b"a,b\n1,2\n"
 PACKED = gzip.compress(GOOD, mtime=0)
 
 
 def refusal(content: bytes, max_rejects: int = 0, **form: Any) -> Fault:
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(
             CsvScanner(
                 io.BytesIO(content), CsvForm({"a": 3, "b": None}, **form), max_rejects
@@ -108,7 +108,7 @@ def test_only_a_record_whose_end_is_certain_is_rejected_by_itself(record, reason
     content = b'a,b\n1,"x\ny"\n' + record + b"\n3,4\n"
     scanner = CsvScanner(io.BytesIO(content), CsvForm({"a": 3, "b": None}), max_rejects=1)
     if reason not in OF_ONE_RECORD:
-        with pytest.raises(CsvRefused):
+        with pytest.raises(FileRefused):
             list(scanner.chunks())
         return
     assert b"".join(scanner.chunks()) == b'1,"x\ny"\n3,4\n'
@@ -265,7 +265,7 @@ def test_bytes_outside_the_encoding_are_found_and_what_is_before_them_is_read(
 ):
     content = GOOD.decode().encode(codec) + wrong * 9
     scanner = CsvScanner(stream(content), CsvForm({"a": 3, "b": None}, encoding=codec))
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(scanner.chunks())
     fault = refused.value.fault
     assert fault.detail == f"byte {place} is not {codec} text"
@@ -275,7 +275,7 @@ def test_bytes_outside_the_encoding_are_found_and_what_is_before_them_is_read(
 @pytest.mark.parametrize("stream", [io.BytesIO, Thirds])
 def test_what_stands_before_the_byte_limit_is_read(stream):
     scanner = CsvScanner(stream(GOOD * 9), CsvForm({"a": None, "b": None}, max_bytes=71))
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(scanner.chunks())
     fault = refused.value.fault
     assert (fault.record_number, fault.byte_offset, fault.raw) == (17, 68, b"1,2")
@@ -316,7 +316,7 @@ def test_a_record_without_an_end_is_refused_in_bounded_memory(beginning, filler,
     form = CsvForm({"a": None, "b": None}, max_record_bytes=most)
     scanner = CsvScanner(Endless(GOOD + beginning, filler), form, max_rejects=9)
     tracemalloc.start()
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(scanner.chunks())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -12,7 +12,7 @@ from loading import EXPERIMENTS, HEADER, MEASUREMENTS, contract_of, export, rows
 
 from loaders.contracts import Contract
 from loaders.errors import DataRefused, Transient, UsageError
-from loaders.formats.csv_form import RAW_BYTES
+from loaders.formats.faults import RAW_BYTES
 from loaders.ledger import Ledger
 from loaders.rejects import (
     PartlyLoaded,
