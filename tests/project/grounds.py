@@ -23,7 +23,7 @@ PLAY = settings(
     deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
 )
 SAME = settings(PLAY, derandomize=True)
-SOAK = int(os.environ.get("SOAK_HISTORIES", "1000"))
+SOAK = int(os.environ.get("SOAK_HISTORIES", "2000"))
 
 
 @dataclass

@@ -172,6 +172,13 @@ A_BIT_OF_ALL = History(
         Exported("experiments", "20200301", _named("experiments", ("e1", "Birch"), ("e2", "Oak"))),
         Exported("locations", "20200301", _named("locations", ("l1", "Roof"))),
         ExportedEmpty("experiments", "20200210", requeued=False),
-        Changed(0, (_at("m2", "2020-02-15", "2020-04-03", temperature="20"),)),
+        # Put right by its owner, with an m1 that is older than the one of the second file.
+        Changed(
+            0,
+            (
+                _at("m2", "2020-02-15", "2020-04-03", temperature="20"),
+                _at("m1", "2020-01-15", "2020-04-01", temperature="30"),
+            ),
+        ),
     ),
 )

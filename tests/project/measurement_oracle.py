@@ -8,7 +8,7 @@ it is independent of them.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
@@ -39,7 +39,7 @@ LIMITS = {
     "pressure": (Decimal(0), Decimal(2000)),
     "humidity": (Decimal(0), Decimal(105)),
 }
-UNITS = {
+UNITS: dict[tuple[str, str | None], Callable[[Decimal], Decimal]] = {
     ("temperature", "degC"): lambda v: v,
     ("temperature", "degF"): lambda v: (v - 32) * 5 / 9,
     ("pressure", "hPa"): lambda v: v,
