@@ -105,18 +105,25 @@ def _badly_keyed(batch: Batch, database: Database, staged: str) -> tuple[str, st
     if isinstance(contract.form, JsonForm):
         return None  # the key is somewhere in the document
     names = ", ".join(contract.load.key)
-    key = ", ".join(map(quote_identifier, contract.load.key))
-    texts = [
-        c.name for c in contract.columns if c.name in contract.load.key and c.type.name == "varchar"
-    ]
-    missing = [f"{quote_identifier(name)} is null" for name in contract.load.key]
-    missing += [f"{quote_identifier(name)} in ('', %s)" for name in texts]
+    types = {column.name: column.type.name for column in contract.columns}
+    keys, values, missing, nothing = [], [], [], []
+    for number, name in enumerate(contract.load.key):
+        key, column = f"k{number}", quote_identifier(name)
+        keys.append(key)
+        missing.append(f"{key} is null")
+        if types[name] == "varchar":
+            # As staging reads it: blanks around a text do not count.
+            values.append(f"trim({column}) as {key}")
+            missing.append(f"{key} in ('', %s)")
+            nothing.append(contract.load.null_text or "")
+        else:
+            values.append(f"{column} as {key}")
     without, repeated = database.fetch(
         "select coalesce(sum(case when is_missing then row_count else 0 end), 0), "  # noqa: S608
         "coalesce(sum(case when row_count > 1 then 1 else 0 end), 0) "
         f"from (select {' or '.join(missing)} as is_missing, count(*) as row_count "
-        f"from {staged} group by {key}) as keys",
-        [contract.load.null_text or ""] * len(texts),
+        f"from (select {', '.join(values)} from {staged}) as export group by {', '.join(keys)}) k",
+        nothing,
     )[0]
     if without:
         return "missing_key", f"{without} rows of the export have no {names}; export it again"
