@@ -151,14 +151,22 @@ A_BIT_OF_ALL = History(
                 _at("", "2020-02-15", "2020-04-01"),
             )
         ),
-        CutOffFile((_at("m3", "2020-02-01", "2020-04-01", temperature="NA"),), corrected=True),
+        CutOffFile(
+            (
+                _at("m3", "2020-02-01", "2020-04-01", temperature="NA"),
+                _at("m4", "2020-02-03", "2020-04-01"),
+            ),
+            corrected=True,
+        ),
         Ran(),
-        # A newer version of m1 in another month, an older one of m2, a tie of m3.
+        # A newer version of m1 in another month, an older one of m2, a tie of m3, and an m4
+        # that leaves its day empty.
         NewFile(
             (
                 _at("m1", "2020-03-01", "2020-04-02", experiment_id="e2", temperature="1e1"),
                 _at("m2", "2020-02-15", "2020-03-01", humidity="50", humidity_unit="%"),
                 _at("m3", "2020-02-01", "2020-04-01", temperature="7"),
+                _at("m4", "", "2020-04-02"),
             )
         ),
         Exported("experiments", "20200201", _named("experiments", ("e1", "Ash"))),
