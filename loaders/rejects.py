@@ -140,8 +140,7 @@ def rejected_rows(
     )
     known = _corrected(db) if rows else set()
     return [
-        RejectedRow(*[*row[:-1], bytes.fromhex(row[-1]), _correction(known, row)])
-        for row in rows
+        RejectedRow(*[*row[:-1], bytes.fromhex(row[-1]), _correction(known, row)]) for row in rows
     ]
 
 

@@ -15,7 +15,7 @@ Times = NDArray[np.datetime64]
 Role = Literal["values", "coordinate", "flag", "bounds", "other"]
 
 BLOCK_VALUES = 1 << 16
-"""Values that are in memory at once, and rows of a row group at most."""
+"""Values of a block at most: what is in memory at once."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loaders.errors import DataRefused
-from loaders.exporters.dataset import BLOCK_VALUES, Block, Coded, Flags, Text, Variable
+from loaders.exporters.dataset import Block, Coded, Flags, Text, Variable
 
 Columns = Mapping[str, str]  # name: portable type, in the contract's order
 
@@ -69,6 +69,8 @@ _ARROW = {
     "double precision": pa.float64(),
     "timestamp": pa.timestamp("us"),
 }
+ROW_GROUP_ROWS = 1 << 17
+"""Some megabytes. Redshift reads a Parquet file of 128 MB or more in parallel, by row groups."""
 _SHORTENED = "…"
 
 
@@ -81,12 +83,13 @@ class Counts:
 
 
 class ObservationWriter:
-    """Writes a file's observations, a row group a block; missing values become no rows."""
+    """Writes a file's observations in equal row groups; missing values become no rows."""
 
     def __init__(self, target: Path, experiment_id: str, file_id: str, place: str) -> None:
         self._constant = {"experiment_id": experiment_id, "file_id": file_id}
         self._place = place
         self._writer = pq.ParquetWriter(target, schema(OBSERVATIONS), compression="snappy")
+        self._waiting: list[pa.RecordBatch] = []  # less than a row group
         self.counts: dict[str, Counts] = {}
         """By variable, so far."""
 
@@ -125,10 +128,17 @@ class ObservationWriter:
             for name, kind in OBSERVATIONS.items()
         ]
         batch = pa.record_batch(columns, schema=schema(OBSERVATIONS))
-        self._writer.write_batch(batch, row_group_size=BLOCK_VALUES)
+        self._waiting.append(batch)
+        rows = pa.Table.from_batches(self._waiting)
+        if rows.num_rows >= ROW_GROUP_ROWS:
+            self._writer.write_table(rows.slice(0, ROW_GROUP_ROWS), ROW_GROUP_ROWS)
+            self._waiting = rows.slice(ROW_GROUP_ROWS).to_batches()
 
     def close(self) -> None:
-        """Write the end of the file."""
+        """Write the rest and the end of the file."""
+        if self._waiting:
+            self._writer.write_table(pa.Table.from_batches(self._waiting), ROW_GROUP_ROWS)
+            self._waiting = []
         self._writer.close()
 
     def _text(self, name: str, text: Text, keep: Flags, variable: Variable) -> pa.Array:
