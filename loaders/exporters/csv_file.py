@@ -17,7 +17,7 @@ from pyarrow import csv as arrow_csv
 
 from loaders.errors import DataRefused
 from loaders.exporters import cf
-from loaders.exporters.csv_dialect import KNOWN_COLUMNS, CsvDialect, name_and_unit
+from loaders.exporters.csv_dialect import BUILT_IN, KNOWN_COLUMNS, CsvDialect, name_and_unit
 from loaders.exporters.dataset import Block, Coded, Role, Text, Times, Variable
 
 _BLOCK_BYTES = 1 << 20
@@ -120,7 +120,7 @@ class CsvDataset:
         return self._path.open("rb")
 
     def _line(self, stream: IO[bytes]) -> list[str]:
-        line = stream.readline()
+        line = stream.readline(_BLOCK_BYTES)
         try:
             text = line.decode(self._dialect.encoding).removeprefix("\ufeff").strip("\r\n")
         except UnicodeDecodeError as error:
@@ -263,8 +263,8 @@ class CsvDataset:
     @property
     def _advice(self) -> str:
         return (
-            "give the file's dialect (--dialect): one of its own may name null_texts, columns to "
-            "ignore, encoding, delimiter, decimal and times"
+            f"give the file's dialect: --dialect {' or '.join(BUILT_IN)}, or a YAML file that says "
+            "delimiter, encoding, decimal, null_texts, time, what to ignore"
         )
 
 

@@ -119,7 +119,8 @@ class Layout:
     def role(self, field: Field) -> Role:
         """Return what a variable is for."""
         referred = self._referred.get(field.name)
-        if referred != "bounds" and (field.is_dimension or self._axis_of[field.name]):
+        says_where = field.is_dimension or self._axis_of[field.name] or is_time(field.text("units"))
+        if referred != "bounds" and says_where:
             return "coordinate"
         if referred:
             return referred
@@ -207,8 +208,8 @@ class Layout:
         self._referred.setdefault(target.name, role)
 
 
+# Not `coordinates`: what it names and is no axis, such as the pressure of a sounding, is a value.
 _REFERENCES: Mapping[str, Role] = {
-    "coordinates": "coordinate",
     "bounds": "bounds",
     "climatology": "bounds",
     "grid_mapping": "other",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -159,29 +160,29 @@ class NetcdfDataset:
 
     def _others(self, slab: _Slab, place: Place) -> Text:
         """Return JSON of the dimensions without an axis: their coordinates, or their indices."""
-        labels: list[dict[str, Any]] = [{}]
-        codes = np.zeros(slab.shape, np.intp)
-        for dim in place.others:
-            part = slab.slices[dim]
-            values = self._along(dim, part)
-            short = dim.rpartition("/")[2]
-            labels = [{**label, short: value} for label in labels for value in values]
-            index = np.arange(len(values)).reshape([-1 if d == dim else 1 for d in slab.slices])
-            codes = codes * len(values) + index
         if not place.others:
             return None
-        texts = tuple(json.dumps(label, ensure_ascii=False) for label in labels)
-        return Coded(texts, codes.ravel())
+        labels, codes = [""], np.zeros(slab.shape, np.intp)
+        for dim in place.others:
+            name = json.dumps(dim.rpartition("/")[2], ensure_ascii=False)
+            members = [f"{name}: {value}" for value in self._along(dim, slab.slices[dim])]
+            labels = [
+                f"{head}, {member}" if head else member for head in labels for member in members
+            ]
+            index = np.arange(len(members)).reshape([-1 if d == dim else 1 for d in slab.slices])
+            codes = codes * len(members) + index
+        return Coded(tuple(f"{{{label}}}" for label in labels), codes.ravel())
 
-    def _along(self, dim: str, part: slice) -> list[Any]:
+    def _along(self, dim: str, part: slice) -> Sequence[object]:
+        """Return what stands along a dimension: each element as JSON."""
         field = self._layout.fields.get(dim)
         if field is None or field.dims != (dim,) or not field.kind:
-            return list(range(part.start, part.stop))
+            return range(part.start, part.stop)
         raw = _read(self._arrays[field.name], (part,))
         if not field.numeric:
-            return [str(text) for text in raw]
-        values = cf.unpack(raw, field.attributes).or_nan
-        return [None if np.isnan(value) else float(value) for value in values]
+            return [json.dumps(str(text).replace("\0", ""), ensure_ascii=False) for text in raw]
+        values = cf.unpack(raw, field.attributes).or_nan.tolist()
+        return ["null" if math.isnan(value) else value for value in values]
 
     def _describe(self, field: Field) -> Variable:
         array = self._arrays[field.name]
@@ -281,11 +282,11 @@ def _arrays(group: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _field(name: str, array: Any) -> Field:
-    kind = ""
-    if array.dtype is str or (isinstance(array.dtype, np.dtype) and array.dtype.kind == "S"):
+    kind = ""  # compound and variable-length types are no numbers
+    if array.dtype is str:
         kind = "U"
-    elif isinstance(array.dtype, np.dtype):
-        kind = array.dtype.kind if array.dtype.kind in "iuf" else ""
+    elif isinstance(array.datatype, np.dtype | netCDF4.EnumType):
+        kind = {"S": "U", "i": "i", "u": "u", "f": "f"}.get(array.dtype.kind, "")
     dims: list[str] = []
     for dim in array.get_dims():
         unique = f"{dim.group().path}/{dim.name}".lstrip("/")
@@ -308,7 +309,20 @@ def _read(array: Any, slices: tuple[slice, ...]) -> NDArray[Any]:
     if array.dtype is str or array.dtype.kind != "S":
         return np.asarray(array[slices or ...])
     characters = np.asarray(array[(*slices, slice(None))] if array.ndim else array[...])
-    if not array.ndim:
-        characters = characters.reshape(1)
-    texts = netCDF4.chartostring(characters, encoding="latin-1")
-    return np.asarray(texts)
+    length = characters.shape[-1] if array.ndim else 1
+    if not length:
+        return np.full(characters.shape[:-1], "")
+    joined = (
+        np.ascontiguousarray(characters)
+        .view(f"S{length}")
+        .reshape(characters.shape[:-1] if array.ndim else ())
+    )
+    return np.array([_decoded(text) for text in joined.ravel()], str).reshape(joined.shape)
+
+
+def _decoded(text: bytes) -> str:
+    """Return the text of bytes whose encoding no convention fixes."""
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
