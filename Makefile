@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-redshift soak lint clean
+.PHONY: help demo test test-all test-redshift soak lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -14,6 +14,9 @@ demo: $(VENV)/demo.installed ## set up, load and build real data on the embedded
 	@$(BIN)/warehouse demo
 
 test: $(VENV)/dev.installed ## set up and run the tests
+	@$(BIN)/python -m pytest -m "not slow and not ci and not redshift" -n 2 --dist loadgroup
+
+test-all: $(VENV)/dev.installed ## what CI runs: the tests, and the longer ones of crashes, faults and histories
 	@$(BIN)/python -m pytest -m "not slow and not redshift" -n 2 --dist loadgroup
 
 test-redshift: $(VENV)/dev.installed ## run the parity test on your own Redshift; says which variables it needs

@@ -265,7 +265,7 @@ def status(options: Options) -> None:
 @_common
 def query(options: Options, sql: str, as_csv: bool, limit: int | None) -> None:
     """Run one read-only statement and print its rows. Marts need no schema name."""
-    with options.open().warehouse() as warehouse, warehouse.query(sql) as result:
+    with options.open().reader() as warehouse, warehouse.query(sql) as result:
         rows: Iterator[tuple[Any, ...]] = islice(result.rows, limit)
         if as_csv:
             display.print_csv(result.columns, rows, sys.stdout)

@@ -33,17 +33,18 @@ _CheckedCsvForm = validated(CsvForm, config=_STRICT)
 
 
 class CompleteWhen(BaseModel):
-    """When all files of an export are there: exactly one of the three."""
+    """When all files of an export are there: exactly one of these."""
 
     model_config = _STRICT
     marker: Annotated[str, Field(min_length=1)] | None = None
     manifest: Annotated[str, Field(min_length=1)] | None = None
     files: Annotated[int, Field(ge=1)] | None = None
+    dynamodb_export: Literal["full", "incremental"] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> CompleteWhen:
         if len(self.model_fields_set) != 1:
-            raise ValueError("give exactly one of: marker, manifest, files")
+            raise ValueError("give exactly one of: marker, manifest, files, dynamodb_export")
         return self
 
 
@@ -85,6 +86,14 @@ class Load(BaseModel):
     def _mode_problems(self) -> Iterator[str]:
         if self.mode == "changes" and not self.sequence_by:
             yield "sequence_by: mode changes needs it"
+        if kind := self.complete_when and self.complete_when.dynamodb_export:
+            mode = {"full": "snapshot", "incremental": "changes"}[kind]
+            if (self.mode, self.format) != (mode, "json"):
+                yield f"complete_when: a {kind} DynamoDB export has mode: {mode} and format: json"
+            for field in ("version_from", "on_changed_file", "max_rejects"):
+                if field in self.model_fields_set:
+                    yield f"{field}: not with a DynamoDB export, which its manifest describes"
+            return
         if self.mode != "snapshot":
             for field in ("version_from", "complete_when", "max_shrink"):
                 if field in self.model_fields_set:
@@ -313,6 +322,9 @@ def _clashes(contracts: list[Contract]) -> Iterator[str]:
             yield f"{one.name}: the table is there twice"
         a, b = one.load, other.load
         nested = a.path.startswith(b.path) or b.path.startswith(a.path)
+        kinds = {load.complete_when and load.complete_when.dynamodb_export for load in (a, b)}
+        if kinds == {"full", "incremental"}:
+            continue  # the manifests tell them apart
         if nested and (a.files == b.files or "*" in (a.files, b.files)):
             yield (
                 f"{one.name} and {other.name}: their paths {a.path} and {b.path} overlap, so "

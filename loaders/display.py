@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TextIO
 from unicodedata import category
 
+from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -92,7 +93,10 @@ def _as_text(value: object) -> str:
 
 def _as_json(value: object) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        # What its repr does not show is a secret, or content of a source.
+        return {field.name: getattr(value, field.name) for field in fields(value) if field.repr}
+    if isinstance(value, BaseModel):
+        return value.model_dump()
     if isinstance(value, Decimal):
         # A JSON number where a double holds it exactly as written, else text: no digit is lost.
         return float(value) if Decimal(repr(float(value))) == value else str(value)

@@ -312,7 +312,7 @@ def _chains(plan: Plan) -> list[list[Batch]]:
     """Return what may be loaded side by side; the exports of one table load in order."""
     chains: list[list[Batch]] = []
     for table in plan.tables:
-        if table.contract.load.mode == "snapshot":
+        if table.contract.load.complete_when:
             chains.append(list(table.batches))
         else:
             chains += [[batch] for batch in table.batches]

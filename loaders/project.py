@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from loaders.contracts import Contract, load_contracts
 from loaders.errors import UsageError
@@ -48,37 +49,54 @@ class Project:
         """The staging bucket, with credentials as the AWS tools find them."""
         import boto3  # takes a third of a second, which `query` need not wait for
         from botocore.config import Config
+        from botocore.exceptions import BotoCoreError
 
         environment = self.settings.aws_environment
-        client = boto3.client(
-            "s3",
-            endpoint_url=environment.get("AWS_ENDPOINT_URL_S3"),
-            aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
-            aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
-            region_name=environment.get("AWS_DEFAULT_REGION"),
-            config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
-        )
+        try:
+            client = boto3.client(
+                "s3",
+                endpoint_url=environment.get("AWS_ENDPOINT_URL_S3"),
+                aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
+                aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
+                region_name=environment.get("AWS_DEFAULT_REGION"),
+                config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
+            )
+        except (BotoCoreError, ValueError) as error:
+            # Not its text, nor the error itself in a traceback: they quote the endpoint.
+            raise UsageError(
+                f"no S3 client can be made ({type(error).__name__}): check AWS_ENDPOINT_URL_S3, "
+                "AWS_DEFAULT_REGION and the profile of the AWS tools"
+            ) from None
         return Staging(client, self.settings.bucket, self.settings.prefix)
 
     def connect(self) -> Warehouse:
         """Open a connection; who calls it closes it."""
+        return self._connect(self.settings.connection)
+
+    def _connect(self, connection: Mapping[str, Any]) -> Warehouse:
         # Each driver takes a while to import: only the one that is needed.
         if self.settings.type == "redshift":
             from loaders.warehouse.redshift import RedshiftWarehouse
 
-            return RedshiftWarehouse(self.settings.connection, self.settings.schemas)
+            return RedshiftWarehouse(connection, self.settings.schemas)
         from loaders.warehouse.postgres import PostgresWarehouse
 
-        return PostgresWarehouse(self.settings.connection, self.settings.schemas)
+        return PostgresWarehouse(connection, self.settings.schemas)
 
     @contextmanager
     def warehouse(self) -> Iterator[Warehouse]:
         """Open a connection for the block."""
-        warehouse = self.connect()
-        try:
+        with closing(self.connect()) as warehouse:
             yield warehouse
-        finally:
-            warehouse.close()
+
+    @contextmanager
+    def reader(self) -> Iterator[Warehouse]:
+        """Open a connection for statements of a person's, with no more rights than reading needs.
+
+        On the embedded server it is not the superuser's; elsewhere it is the profile's user.
+        """
+        with closing(self._connect(self.settings.reading_connection)) as warehouse:
+            yield warehouse
 
 
 def find_project(start: Path | None = None) -> Path:

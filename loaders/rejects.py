@@ -6,8 +6,6 @@ those: an object of its own, loaded once like any other, whose name says what it
 
 from __future__ import annotations
 
-import gzip
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,9 +15,8 @@ from typing import Any
 
 from loaders.contracts import Contract
 from loaders.errors import DataRefused, UsageError
-from loaders.formats.csv_form import CsvRefused
+from loaders.formats.faults import FileRefused
 from loaders.formats.scanners import scanner_of
-from loaders.formats.source_bytes import plain_blocks
 from loaders.staging.objects import Staging
 from loaders.warehouse.database import Database
 
@@ -256,7 +253,8 @@ def requeue_rows(
             f"{corrected} holds {rows} rows, but {rejected} of {key} were rejected: "
             "give the corrected rows only"
         )
-    _upload(staging, corrected, target)
+    with corrected.open("rb") as content:  # gzip or not: the loaders look at the bytes
+        staging.upload(content, target)
     return StagedCorrection(target, key, rows, rejected)
 
 
@@ -274,18 +272,6 @@ def _checked(contract: Contract, file: Path) -> int:
             scanner = scanner_of(stream, contract.form)
             for _ in scanner.chunks():
                 pass
-    except CsvRefused as error:
+    except FileRefused as error:
         raise DataRefused(f"{file}: {error}; nothing was staged") from None
     return scanner.records
-
-
-def _upload(staging: Staging, file: Path, key: str) -> None:
-    """Stage the file, compressed if its key says so: by it the loaders know."""
-    with file.open("rb") as stream, tempfile.TemporaryFile() as spool:
-        if key.endswith(".gz"):
-            with gzip.GzipFile("", "wb", fileobj=spool, mtime=0) as packed:
-                packed.writelines(plain_blocks(stream))
-        else:
-            spool.writelines(plain_blocks(stream))
-        spool.seek(0)
-        staging.upload(spool, key)

@@ -62,6 +62,15 @@ class Settings:
         return self._staging[1]
 
     @property
+    def reading_connection(self) -> Mapping[str, Any]:
+        """Like `connection`; on the embedded target of a log-in that can only read."""
+        if self.target != LOCAL_TARGET:
+            return self.connection
+        from loaders.embedded.local import LocalServers
+
+        return {**self.connection, **LocalServers(self.project_dir).postgres.reader}
+
+    @property
     def aws_environment(self) -> Mapping[str, str]:
         """AWS_* variables to connect to S3 with: the embedded store's, else none but one's own.
 

@@ -9,7 +9,12 @@ from hypothesis import settings
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
-pytest_plugins = ["tests.servers", "tests.standin.fixtures", "tests.project.both"]
+pytest_plugins = [
+    "tests.servers",
+    "tests.standin.fixtures",
+    "tests.project.both",
+    "tests.project.sites",
+]
 
 
 @pytest.hookimpl(tryfirst=True)

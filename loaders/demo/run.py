@@ -51,7 +51,7 @@ def _run(project: Project, servers: LocalServers) -> int:
         click.echo("nothing new: the marts are as the last build left them")
     else:
         click.echo(f"dbt build: {result.build.summary}")
-    with project.warehouse() as warehouse, warehouse.query(SUMMARY) as summary:
+    with project.reader() as warehouse, warehouse.query(SUMMARY) as summary:
         print_table(summary.columns, summary.rows, title="monthly_temperature_summary (°C)")
     click.secho("Go on:", bold=True)
     click.echo("  .venv/bin/warehouse up              keep the servers running, then")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from loaders.embedded.background import write_private
-from loaders.embedded.object_store import ObjectStore
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.errors import UsageError
+
+if TYPE_CHECKING:
+    from loaders.embedded.object_store import ObjectStore
 
 STATE = ".warehouse"
 BUCKET = "research-staging"
@@ -33,6 +36,8 @@ class LocalServers:
     @property
     def object_store(self) -> ObjectStore:
         """The S3 emulator."""
+        from loaders.embedded.object_store import ObjectStore  # boto3, which not all need
+
         return ObjectStore(self.project_dir / STATE / "s3")
 
     @property

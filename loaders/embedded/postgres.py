@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import importlib.metadata
 import importlib.util
 import json
@@ -32,6 +34,7 @@ from loaders.embedded.background import (
 )
 from loaders.errors import UsageError, WarehouseError
 
+READER = "warehouse_reader"
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 
@@ -109,6 +112,15 @@ class EmbeddedPostgres:
     def password(self) -> str:
         """Password of `superuser`; UsageError before the first start."""
         return self._state().password
+
+    @property
+    def reader(self) -> dict[str, str]:
+        """User and password of a log-in that reads everything and can do nothing else.
+
+        It is no superuser that took a lesser role, which one function call would undo.
+        """
+        digest = hashlib.sha256(f"{READER}:{self.password}".encode())
+        return {"user": READER, "password": digest.hexdigest()}
 
     def start(self) -> None:
         """Start the server unless it runs, and return when `database` accepts connections.
@@ -238,6 +250,7 @@ class EmbeddedPostgres:
                 return True
 
     def _create_database(self) -> None:
+        """Create `database` and the log-in `reader` if they are not there."""
         with psycopg.connect(
             host=self.host,
             port=self.port,
@@ -250,10 +263,18 @@ class EmbeddedPostgres:
                 "select 1 from pg_database where datname = %s", [self.database]
             ).fetchone()
             if known is None:
-                try:
+                # Unless another starter was quicker.
+                with contextlib.suppress(errors.DuplicateDatabase, errors.UniqueViolation):
                     connection.execute(f"create database {self.database}")
-                except (errors.DuplicateDatabase, errors.UniqueViolation):
-                    return  # another starter was quicker
+            known = connection.execute(
+                "select 1 from pg_roles where rolname = %s", [READER]
+            ).fetchone()
+            if known is None:
+                with contextlib.suppress(errors.DuplicateObject, errors.UniqueViolation):
+                    connection.execute(
+                        f"create role {READER} login password '{self.reader['password']}' "
+                        "in role pg_read_all_data"
+                    )
 
     def _data(self, state: _State) -> Path:
         return Path(state.cluster or self.directory) / "data"

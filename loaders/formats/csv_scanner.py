@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from loaders.formats.csv_form import (
-    MAX_REJECTED_BYTES,
-    OF_ONE_RECORD,
-    RAW_BYTES,
-    CsvForm,
-    CsvRefused,
-    Fault,
-    Reason,
-)
+from loaders.formats.csv_form import CsvForm
 from loaders.formats.csv_grammar import Grammar
+from loaders.formats.faults import OF_ONE_RECORD, RAW_BYTES, Fault, FileRefused, Reason, Rejects
 from loaders.formats.source_bytes import ByteStream, SourceError, plain_blocks, utf8_blocks
 
 _BOM = b"\xef\xbb\xbf"
 _OTHER_KINDS = {
+    b"<": "XML or HTML, such as an error page of S3",
+    b"\x1f\x8b": "gzip data: it was compressed twice",
     b"PK\x03\x04": "a zip archive or an Excel workbook",
     b"PAR1": "a Parquet file",
     b"\x28\xb5\x2f\xfd": "zstd data",
@@ -52,7 +47,7 @@ class CsvScanner:
     """One pass over one file, in constant memory.
 
     The header is read and checked at once; `chunks()` then yields the data. What it yielded
-    before it raised `CsvRefused` must be discarded with the file. Up to `max_rejects` records
+    before it raised `FileRefused` must be discarded with the file. Up to `max_rejects` records
     that are wrong by themselves are left out and kept in `rejected` instead, whole: one that is
     too long to be kept refuses the file.
 
@@ -65,12 +60,11 @@ class CsvScanner:
         """The columns in the file's order."""
         self.records = 0
         """Data records read so far, rejected ones included."""
-        self.rejected: list[Fault] = []
+        self._rejects = Rejects(max_rejects)
+        self.rejected = self._rejects.faults
         self.bytes_read = 0
         """Bytes of the file, decompressed and in its own encoding, that were consumed so far."""
         self._form = form
-        self._max_rejects = max_rejects
-        self._rejected_bytes = 0
         self._delimiter = form.delimiter.encode()
         self._unquoted = re.compile(rb'[^"\r\n%b]*+' % re.escape(self._delimiter))
         self._blocks = plain_blocks(stream)
@@ -129,7 +123,7 @@ class CsvScanner:
             wrong = _Wrong(Reason.NOT_DELIMITED_TEXT, f"the file begins like {kinds[0]}")
         if wrong or record.end is None:
             assert wrong is not None  # noqa: S101 -- only a wrong record has no end
-            raise CsvRefused(self._fault(wrong, record.end))
+            raise FileRefused(self._fault(wrong, record.end))
         self.header = tuple(_value(value).decode() for value in self._data_values(record))
         self._consume(record.end)
 
@@ -148,7 +142,8 @@ class CsvScanner:
             names = [_value(value).decode() for value in self._data_values(record)]
         except UnicodeDecodeError:
             return _Wrong(Reason.INVALID_ENCODING, "the header is not UTF-8; declare its encoding")
-        if twice := sorted({name for name in names if names.count(name) > 1}):
+        known = set(names) & set(self._form.columns)
+        if twice := sorted({name for name in known if names.count(name) > 1}):
             return _Wrong(Reason.DUPLICATE_HEADER, f"columns named twice: {_listed(twice)}")
         missing = [name for name in self._form.columns if name not in names]
         unknown = [name for name in names if name not in self._form.columns]
@@ -157,9 +152,11 @@ class CsvScanner:
         detail = "the header is not the contract's"
         if missing:
             detail += f"; missing: {_listed(missing)}"
-        if unknown:
+        if unknown and known:
             detail += f"; not in the contract: {_listed(unknown)}"
-        if names[0].lower().startswith("sep="):
+        elif unknown:  # perhaps a row, whose values are no one's to read in a message
+            detail += "; the first line names no column of it"
+        if names and names[0].lower().startswith("sep="):
             detail += "; this is Excel's separator line: declare skip_lines and delimiter"
         return _Wrong(Reason.HEADER_DIFFERS, detail)
 
@@ -291,28 +288,18 @@ class CsvScanner:
 
     def _reject(self, wrong: _Wrong, end: int | None) -> None:
         fault = self._fault(wrong, end)
-        if end is None or wrong.reason not in OF_ONE_RECORD or not self._max_rejects:
-            raise CsvRefused(fault)
-        self._rejected_bytes += len(fault.raw)
-        too_much = None
-        if len(self.rejected) >= self._max_rejects:
-            too_much = f"max_rejects {self._max_rejects} is used up"
-        elif fault.truncated:
-            too_much = f"a record of more than {RAW_BYTES} bytes is not rejected by itself"
-        elif self._rejected_bytes > MAX_REJECTED_BYTES:
-            too_much = f"the rejected records hold more than {MAX_REJECTED_BYTES} bytes"
-        if too_much:
-            raise CsvRefused(replace(fault, detail=f"{fault.detail}; {too_much}"))
-        self.rejected.append(fault)
+        if end is None or wrong.reason not in OF_ONE_RECORD:
+            raise FileRefused(fault)
+        self._rejects.add(fault)
         self._consume(end)
 
-    def _refusal(self, reason: Reason, detail: str) -> CsvRefused:
-        return CsvRefused(self._fault(_Wrong(reason, detail), None))
+    def _refusal(self, reason: Reason, detail: str) -> FileRefused:
+        return FileRefused(self._fault(_Wrong(reason, detail), None))
 
     def _fault(self, wrong: _Wrong, end: int | None) -> Fault:
         whole = self._buffer[:end]
-        if end is not None:
-            whole = whole.removesuffix(b"\n").removesuffix(b"\r")
+        if end is not None and whole.endswith(b"\n"):  # a CR alone is part of the record
+            whole = whole[:-1].removesuffix(b"\r")
         # A character has at most three bytes in UTF-8 for each one in the file.
         kept = whole[: min(3 * RAW_BYTES + 1, self._form.max_record_bytes)]
         raw = self._in_file(kept)

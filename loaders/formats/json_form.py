@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from loaders.errors import UsageError
+from loaders.formats.faults import MAX_BYTES
 
 MAX_DIGITS = 38
 # Half of what Redshift allows: the parser that checks it is recursive.
@@ -29,7 +30,7 @@ class JsonForm:
 
     columns: Mapping[str, None]
     max_document_bytes: int = 4 * 1024 * 1024
-    max_bytes: int | None = None
+    max_bytes: int | None = MAX_BYTES
 
     def __post_init__(self) -> None:
         if len(self.columns) != 1:

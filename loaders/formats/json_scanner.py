@@ -12,11 +12,10 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from loaders.formats.csv_form import CsvRefused, Fault, Reason
+from loaders.formats.faults import RAW_BYTES, Fault, FileRefused, Reason, Rejects
 from loaders.formats.json_form import MAX_DEPTH, MAX_DIGITS, MAX_STRING_BYTES, JsonForm
 from loaders.formats.source_bytes import ByteStream, SourceError, plain_blocks
 
-RAW_BYTES = 64 * 1024  # of a refused document are kept
 CHUNK_BYTES = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -36,7 +35,7 @@ class JsonScanner:
     """One pass over one file, in memory bounded by its longest document.
 
     `chunks()` yields the documents as CSV of one column. What it yielded before it raised
-    `CsvRefused` must be discarded with the file. Up to `max_rejects` documents are left out and
+    `FileRefused` must be discarded with the file. Up to `max_rejects` documents are left out and
     kept in `rejected` instead: those whose end is certain although they are wrong, which are the
     well-formed ones, lines of a file with a document a line, and a file's cut-off end.
     """
@@ -45,11 +44,11 @@ class JsonScanner:
         self.header: tuple[str, ...] = tuple(form.columns)
         self.records = 0
         """Documents read so far, rejected ones included."""
-        self.rejected: list[Fault] = []
+        self._rejects = Rejects(max_rejects)
+        self.rejected = self._rejects.faults
         self.bytes_read = 0
         """Bytes of the file, decompressed, that were consumed so far."""
         self._form = form
-        self._max_rejects = max_rejects
         self._blocks = plain_blocks(stream)
         self._buffer = b""  # begins between two documents
         self._filled = 0  # bytes that ever came into the buffer
@@ -92,7 +91,7 @@ class JsonScanner:
                 try:
                     self._check(document)
                 except _WrongError as wrong:
-                    self._reject(wrong, at, end)
+                    self._rejects.add(self._fault(wrong, at, end))
                 else:
                     yield document
                 behind = _end_of_blanks(text, end)
@@ -188,8 +187,8 @@ class JsonScanner:
         elif (self._document_a_line and cut) or (cut and _depth(self._buffer, unclosed=True)):
             end = len(self._buffer)
         else:
-            raise CsvRefused(self._fault(wrong, 0, len(self._buffer)))
-        self._reject(wrong, 0, end)
+            raise FileRefused(self._fault(wrong, 0, len(self._buffer)))
+        self._rejects.add(self._fault(wrong, 0, end))
         self._consume(end)
 
     def _what_is_wrong(self) -> str:
@@ -200,12 +199,6 @@ class JsonScanner:
         except RecursionError:
             return f"it is nested in more than {MAX_DEPTH} levels"
         return "the document is not JSON"
-
-    def _reject(self, wrong: _WrongError, at: int, end: int) -> None:
-        fault = self._fault(wrong, at, end)
-        if len(self.rejected) >= self._max_rejects:
-            raise CsvRefused(fault)
-        self.rejected.append(fault)
 
     def _fault(self, wrong: _WrongError, at: int, end: int) -> Fault:
         whole = self._buffer[at:end].rstrip(b"\r\n")
@@ -230,7 +223,7 @@ class JsonScanner:
             if self._broken:
                 self.records += 1
                 wrong = _WrongError(Reason(self._broken.reason), self._broken.detail)
-                raise CsvRefused(self._fault(wrong, 0, len(self._buffer)))
+                raise FileRefused(self._fault(wrong, 0, len(self._buffer)))
             try:
                 block = next(self._blocks, None)
             except SourceError as error:

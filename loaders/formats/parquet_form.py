@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from loaders.errors import UsageError
+from loaders.formats.faults import MAX_BYTES
 from loaders.warehouse.types import ColumnType
 
 _TYPES: dict[str, tuple[pa.DataType, ...]] = {
@@ -32,7 +33,7 @@ class ParquetForm:
     """
 
     columns: Mapping[str, ColumnType]
-    max_bytes: int | None = None
+    max_bytes: int | None = MAX_BYTES
 
     def __post_init__(self) -> None:
         for name, kind in self.columns.items():

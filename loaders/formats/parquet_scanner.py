@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from loaders.formats.csv_form import CsvRefused, Fault, Reason
+from loaders.formats.faults import Fault, FileRefused, Reason
 from loaders.formats.parquet_form import ParquetForm, fits
 from loaders.formats.source_bytes import BLOCK_BYTES, ByteStream
 
@@ -23,7 +23,7 @@ class ParquetScanner:
     """One pass over one file, in memory bounded by a row group's columns.
 
     The types are checked at once; `chunks()` then yields CSV in which an empty text is quoted and
-    a null is not. What it yielded before it raised `CsvRefused` must be discarded with the file.
+    a null is not. What it yielded before it raised `FileRefused` must be discarded with the file.
     """
 
     def __init__(self, stream: ByteStream, form: ParquetForm) -> None:
@@ -49,7 +49,7 @@ class ParquetScanner:
             raise
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the rows as UTF-8 CSV without header; once. Raises CsvRefused."""
+        """Yield the rows as UTF-8 CSV without header; once. Raises FileRefused."""
         options = csv.WriteOptions(include_header=False)
         with self._spool:
             try:
@@ -120,6 +120,6 @@ class ParquetScanner:
 
     def _refusal(
         self, reason: Reason, detail: str, column: str | None = None, row: int = 0
-    ) -> CsvRefused:
+    ) -> FileRefused:
         number = self.records + row
-        return CsvRefused(Fault(reason, detail, number, 0, 0, column, b"", False))
+        return FileRefused(Fault(reason, detail, number, 0, 0, column, b"", False))

@@ -15,7 +15,7 @@ Scanner = CsvScanner | JsonScanner | ParquetScanner
 
 
 def scanner_of(stream: ByteStream, form: Form, max_rejects: int = 0) -> Scanner:
-    """Return the scanner that reads the stream; it raises CsvRefused when the form is another."""
+    """Return the scanner that reads the stream; it raises FileRefused when the form is another."""
     match form:
         case CsvForm():
             return CsvScanner(stream, form, max_rejects)

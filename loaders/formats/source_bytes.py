@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 BLOCK_BYTES = 64 * 1024  # larger ones cost page faults: measured, a third slower
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 
 
 class ByteStream(Protocol):
@@ -37,7 +37,7 @@ def plain_blocks(stream: ByteStream) -> Iterator[bytes]:
     if len(first) == 1:  # a stream may give less than asked for, and the magic needs two
         first += stream.read(BLOCK_BYTES)
     blocks = _blocks_from(first, stream)
-    return _gunzipped(blocks) if first.startswith(_GZIP) else blocks
+    return _gunzipped(blocks) if first.startswith(GZIP) else blocks
 
 
 def _blocks_from(first: bytes, stream: ByteStream) -> Iterator[bytes]:

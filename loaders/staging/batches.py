@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from loaders.contracts import Contract
+from loaders.staging.exports import FileCheck
 from loaders.staging.objects import StagedObject
 
 Why = Literal["new", "changed", "requeued", "reloaded"]
@@ -22,6 +23,7 @@ class PlannedFile:
     object: StagedObject
     generation: int
     why: Why
+    check: FileCheck | None = None  # what the export's manifest says of it
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class RejectedRecord:
-    """One refused record: where it stands in its file, and its bytes (the beginning of them)."""
+    """One refused record: where it stands in its file, and its bytes (the beginning of them).
+
+    The bytes are for the ledger alone: no message and no report of a load shows them.
+    """
 
     record_number: int
     line_number: int
     byte_offset: int
     reason: str
     detail: str
-    raw: bytes
+    raw: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,24 @@ from loaders.contracts import LAST_MODIFIED, VERSION_AT, CompleteWhen, Load
 from loaders.staging.objects import MovedError, StagedObject
 
 
+@dataclass(frozen=True)
+class FileCheck:
+    """What a manifest says of a file: its records, and the base64 md5 of its stored bytes."""
+
+    rows: int
+    md5: str
+
+
 @dataclass
 class Export:
     """The objects of one export. `key` is the part of their keys that tells it from others."""
 
     key: str
-    version_at: datetime
+    version_at: datetime = datetime.min
     files: list[StagedObject] = field(default_factory=list)
     signal: StagedObject | None = None  # the marker or the manifest
+    lacks: str | None = None  # why it cannot be loaded, if that is known already
+    checks: dict[str, FileCheck] = field(default_factory=dict)  # by the file's key
 
 
 class UnversionedError(Exception):

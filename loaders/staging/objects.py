@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -56,20 +58,34 @@ class _Body(Protocol):
 
 
 class ObjectReader:
-    """The bytes of one object as they arrive; `bytes_read` so far."""
+    """The bytes of one object as they arrive; `bytes_read` so far, and their md5 if wanted."""
 
-    def __init__(self, body: _Body, version_id: str | None, place: str) -> None:
+    def __init__(
+        self, body: _Body, version_id: str | None, place: str, *, md5: bool = False
+    ) -> None:
         self._body = body
         self._place = place
         self.version_id = version_id
         self.bytes_read = 0
+        self.beginning = b""
+        """The first two bytes, once read: they say whether it is gzip, whatever its name says."""
+        self._md5 = hashlib.md5(usedforsecurity=False) if md5 else None
 
     def read(self, size: int, /) -> bytes:
         """At most `size` bytes, b"" at the end. Raises Transient when the connection breaks."""
         with _translated(self._place):
             data = self._body.read(size)
+        if self.bytes_read < 2:
+            self.beginning = (self.beginning + data)[:2]
         self.bytes_read += len(data)
+        if self._md5:
+            self._md5.update(data)
         return data
+
+    @property
+    def md5(self) -> str | None:
+        """The base64 md5 of what was read, as S3 and its manifests write it."""
+        return base64.b64encode(self._md5.digest()).decode() if self._md5 else None
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,9 @@ class Staging:
                 Bucket=self.bucket, Prefix=self.root + path
             )
             for page in pages:
+                # Any well-formed page of a network on the way parses as an empty listing.
+                if "IsTruncated" not in page:
+                    raise _not_s3(place)
                 for entry in page.get("Contents", []):
                     if not entry["Key"].endswith("/"):
                         yield StagedObject(
@@ -98,7 +117,7 @@ class Staging:
                         )
 
     @contextmanager
-    def open(self, listed: StagedObject) -> Iterator[ObjectReader]:
+    def open(self, listed: StagedObject, *, md5: bool = False) -> Iterator[ObjectReader]:
         """Open exactly the listed content. Raises MovedError, Transient or UsageError."""
         place = f"s3://{self.bucket}/{listed.key}"
         with _translated(place):
@@ -107,7 +126,9 @@ class Staging:
             )
         body = response["Body"]
         try:
-            yield ObjectReader(body, response.get("VersionId"), place)
+            if (_etag(response), response.get("ContentLength")) != (listed.etag, listed.bytes):
+                raise _not_s3(place)
+            yield ObjectReader(body, response.get("VersionId"), place, md5=md5)
         finally:
             body.close()
 
@@ -121,14 +142,29 @@ class Staging:
         place = f"s3://{self.bucket}/{key}"
         try:
             with _translated(place):
-                return self.client.head_object(Bucket=self.bucket, Key=key)["ETag"].strip('"')
+                etag = _etag(self.client.head_object(Bucket=self.bucket, Key=key))
         except MovedError:
             return None
+        if etag is None:
+            raise _not_s3(place)
+        return etag
 
     def read(self, listed: StagedObject) -> bytes:
         """Return the whole of a small object, such as a manifest."""
         with self.open(listed) as reader:
             return reader.read(listed.bytes + 1)
+
+
+def _etag(response: Mapping[str, Any]) -> str | None:
+    etag = response.get("ETag")
+    return str(etag).strip('"') if etag else None
+
+
+def _not_s3(place: str) -> Transient:
+    """Return the error for an answer of status 200 that S3 would not give."""
+    return Transient(
+        f"{place}: the answer is not S3's, or not the object's; what stands between here and S3?"
+    )
 
 
 @contextmanager
@@ -154,6 +190,12 @@ def _translated(place: str) -> Iterator[None]:
         ResponseStreamingError,
         OSError,
     ) as error:
-        raise Transient(f"{place}: the connection to S3 failed ({type(error).__name__})") from error
+        # Not its text, nor the error itself in a traceback: they quote the endpoint's URL, which
+        # may hold a password.
+        kind = type(error).__name__
+        raise Transient(f"{place}: the connection to S3 failed ({kind})") from None
     except BotoCoreError as error:
-        raise UsageError(f"{place}: {error}") from error
+        raise UsageError(
+            f"{place}: S3 cannot be used ({type(error).__name__}); check credentials, region and "
+            "endpoint of the AWS tools"
+        ) from None

@@ -14,7 +14,7 @@ from itertools import groupby
 
 from loaders.contracts import Contract
 from loaders.ledger import FileRow, TableState
-from loaders.staging import exports
+from loaders.staging import dynamodb_exports, exports
 from loaders.staging.batches import Batch, BatchLimits, FileOutcome, PlannedFile, Why
 from loaders.staging.exports import Export
 from loaders.staging.objects import StagedObject
@@ -90,8 +90,8 @@ def plan_table(
     limits: BatchLimits,
 ) -> TablePlan:
     """Plan one table from the objects listed below its path and what the ledger has of it."""
-    if contract.load.mode == "snapshot":
-        return _plan_snapshot(contract, objects, state, place)
+    if contract.load.complete_when:
+        return _plan_exports(contract, objects, state, place)
     return _plan_files(contract, objects, state, place, limits)
 
 
@@ -214,11 +214,11 @@ def _with_siblings(
     return tuple(whole[key] for key in sorted(whole)), None
 
 
-def _plan_snapshot(
+def _plan_exports(
     contract: Contract, objects: Iterable[StagedObject], state: TableState, place: Place
 ) -> TablePlan:
-    """Plan a table whose exports are full copies of it."""
-    found, strays, ignored = exports.group(contract.load, place.root, objects, _is_data(contract))
+    """Plan a table whose files come in exports that are loaded whole."""
+    found, strays, ignored = _exports(contract, list(objects), state, place)
     batches: list[Batch] = []
     refusals: list[FileOutcome] = []
     standing: list[FileRow] = []
@@ -233,9 +233,9 @@ def _plan_snapshot(
         refused_files = [row for staged in export.files if (row := _standing(staged, state))]
         if refused_files:
             standing += refused_files
-        elif all(_is_loaded(staged, state) for staged in export.files):
+        elif export.files and all(_is_loaded(staged, state) for staged in export.files):
             skipped += len(export.files)
-        elif lacks := _lacks(contract, export, place):
+        elif lacks := export.lacks or _lacks(contract, export, place):
             waiting.append(WaitingExport(export.key, lacks, len(export.files)))
         elif all(_is_loaded(staged, state) for staged in export.files):
             skipped += len(export.files)  # what is new is not in the manifest
@@ -252,9 +252,30 @@ def _plan_snapshot(
     )
 
 
+def _exports(
+    contract: Contract, objects: list[StagedObject], state: TableState, place: Place
+) -> tuple[list[Export], list[tuple[StagedObject, str]], int]:
+    """Return the exports among the objects, what belongs to none, and how much is neither."""
+    rule = contract.load.complete_when
+    if not rule or not rule.dynamodb_export:
+        return exports.group(contract.load, place.root, objects, _is_data(contract))
+    listed = {staged.key: staged for staged in objects}
+    loaded: dict[str, list[StagedObject]] = {}
+    for batch in state.batches.values():
+        files = [listed.get(row.key) for row in state.files.get(batch.batch_id, ())]
+        if batch.export_key and all(file and _is_loaded(file, state) for file in files):
+            loaded[batch.export_key] = [file for file in files if file]
+    found = dynamodb_exports.group(rule.dynamodb_export, objects, place.read, loaded)
+    for export in found:
+        export.files = loaded.get(export.key, export.files)
+    return found, [], 0
+
+
 def _lacks(contract: Contract, export: Export, place: Place) -> str | None:
     rule = contract.load.complete_when
-    return exports.missing(rule, export, place.bucket, place.read) if rule else None
+    if not rule or rule.dynamodb_export:
+        return None
+    return exports.missing(rule, export, place.bucket, place.read)
 
 
 def _is_loaded(staged: StagedObject, state: TableState) -> bool:
@@ -270,7 +291,8 @@ def _export_batch(contract: Contract, export: Export, state: TableState, bucket:
         why: Why = "requeued" if _requeued(staged, state) else "changed" if known else "new"
         if _is_loaded(staged, state):
             why = "reloaded"
-        files.append(PlannedFile(staged, _next_generation(state, staged.key), why))
+        check = export.checks.get(staged.key)
+        files.append(PlannedFile(staged, _next_generation(state, staged.key), why, check))
     same = sorted(
         batch.batch_id
         for batch in state.batches.values()

@@ -11,6 +11,7 @@ from loaders.formats.csv_form import CsvForm
 from loaders.formats.json_form import JsonForm
 from loaders.formats.parquet_form import ParquetForm
 from loaders.formats.scanners import Form
+from loaders.formats.source_bytes import GZIP
 from loaders.identifiers import quote_identifier, quote_literal
 from loaders.staging.batches import PlannedFile
 from loaders.staging.objects import StagedObject
@@ -61,6 +62,11 @@ def needs_rewriting(form: Form) -> bool:
         return False
     plain = (form.delimiter, form.codec, form.skip_lines) == (",", "utf-8", 0)
     return not (plain and form.header and not form.trailing_delimiter)
+
+
+def is_misnamed(form: Form, key: str, beginning: bytes) -> bool:
+    """Whether COPY, which is told by the key what is gzip, would read other bytes than we do."""
+    return not isinstance(form, ParquetForm) and key.endswith(".gz") != beginning.startswith(GZIP)
 
 
 def lengths(form: Form, files: Sequence[PlannedFile]) -> list[int] | None:

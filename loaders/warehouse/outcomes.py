@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from loaders.formats.csv_form import CsvRefused, Fault
+from loaders.formats.faults import Fault, FileRefused
+from loaders.formats.json_form import JsonForm
 from loaders.formats.scanners import Scanner
 from loaders.identifiers import quote_identifier
 from loaders.ledger import Ledger
 from loaders.staging.batches import Batch, FileOutcome, PlannedFile, RejectedRecord
+from loaders.staging.objects import ObjectReader
 from loaders.warehouse.database import Database
 
 
@@ -29,17 +31,24 @@ def refused(
     return FileOutcome(file, "refused", records, 0, reason, detail, rejected=rejected)
 
 
-def scanned(file: PlannedFile, scanner: Scanner, version_id: str | None) -> FileOutcome:
-    """Return the outcome of a file of which all is loaded but the rejected records."""
-    good = scanner.records - len(scanner.rejected)
+def scanned(file: PlannedFile, scanner: Scanner, reader: ObjectReader) -> FileOutcome:
+    """Return the outcome of a file that was read to its end.
+
+    All of it is loaded but the rejected records, unless its manifest says another thing of it.
+    """
+    records, check = scanner.records, file.check
+    if check and (records, reader.md5) != (check.rows, check.md5):
+        detail = f"{records} records with md5 {reader.md5}; manifest: {check.rows}, {check.md5}"
+        return refused(file, records, "not_as_in_manifest", detail)
+    good = records - len(scanner.rejected)
     rejected = tuple(map(_rejected_record, scanner.rejected))
     return FileOutcome(
-        file, "loaded", scanner.records, good, version_id=version_id, rejected=rejected
+        file, "loaded", records, good, version_id=reader.version_id, rejected=rejected
     )
 
 
 def refused_by_scanner(
-    file: PlannedFile, scanner: Scanner | None, error: CsvRefused
+    file: PlannedFile, scanner: Scanner | None, error: FileRefused
 ) -> FileOutcome:
     """Return the outcome of a file that the scanner refused; without one, at its header."""
     records, found = (scanner.records, scanner.rejected) if scanner else (0, [])
@@ -73,7 +82,7 @@ def guarded(
     `staged` is what a FROM clause needs to read the export's rows. Refused is an export that
     shrank too much against the one before it, and one with a key that is missing or repeated.
     """
-    if not batch.export_key or any(file.status != "loaded" for file in files):
+    if batch.contract.load.mode != "snapshot" or any(file.status != "loaded" for file in files):
         return files
     found = _shrunk(batch, files, Ledger(database)) or _badly_keyed(batch, database, staged)
     return [refused(f.file, f.rows_read, *found) for f in files] if found else files
@@ -93,19 +102,28 @@ def _shrunk(batch: Batch, files: list[FileOutcome], book: Ledger) -> tuple[str, 
 
 def _badly_keyed(batch: Batch, database: Database, staged: str) -> tuple[str, str] | None:
     contract = batch.contract
+    if isinstance(contract.form, JsonForm):
+        return None  # the key is somewhere in the document
     names = ", ".join(contract.load.key)
-    key = ", ".join(map(quote_identifier, contract.load.key))
-    texts = [
-        c.name for c in contract.columns if c.name in contract.load.key and c.type.name == "varchar"
-    ]
-    missing = [f"{quote_identifier(name)} is null" for name in contract.load.key]
-    missing += [f"{quote_identifier(name)} in ('', %s)" for name in texts]
+    types = {column.name: column.type.name for column in contract.columns}
+    keys, values, missing, nothing = [], [], [], []
+    for number, name in enumerate(contract.load.key):
+        key, column = f"k{number}", quote_identifier(name)
+        keys.append(key)
+        missing.append(f"{key} is null")
+        if types[name] == "varchar":
+            # As staging reads it: blanks around a text do not count.
+            values.append(f"trim({column}) as {key}")
+            missing.append(f"{key} in ('', %s)")
+            nothing.append(contract.load.null_text or "")
+        else:
+            values.append(f"{column} as {key}")
     without, repeated = database.fetch(
         "select coalesce(sum(case when is_missing then row_count else 0 end), 0), "  # noqa: S608
         "coalesce(sum(case when row_count > 1 then 1 else 0 end), 0) "
         f"from (select {' or '.join(missing)} as is_missing, count(*) as row_count "
-        f"from {staged} group by {key}) as keys",
-        [contract.load.null_text or ""] * len(texts),
+        f"from (select {', '.join(values)} from {staged}) as export group by {', '.join(keys)}) k",
+        nothing,
     )[0]
     if without:
         return "missing_key", f"{without} rows of the export have no {names}; export it again"

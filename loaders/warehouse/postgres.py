@@ -12,7 +12,7 @@ from psycopg import errors
 from loaders import ledger
 from loaders.contracts import Column, Contract
 from loaders.errors import Transient, UsageError, WarehouseError
-from loaders.formats.csv_form import CsvRefused
+from loaders.formats.faults import FileRefused
 from loaders.formats.parquet_form import ParquetForm
 from loaders.formats.scanners import Scanner, scanner_of
 from loaders.identifiers import Schemas, TableName, quote_identifier
@@ -64,9 +64,7 @@ class PostgresWarehouse(Warehouse):
     to_hex = "encode({}, 'hex')"
     from_hex = "decode({}, 'hex')"
 
-    def __init__(
-        self, connection: Mapping[str, Any], schemas: Schemas, *, read_only: bool = False
-    ) -> None:
+    def __init__(self, connection: Mapping[str, Any], schemas: Schemas) -> None:
         self.schemas = schemas
         settings = {**KEEPALIVES, "connect_timeout": CONNECT_SECONDS, **connection}
         try:
@@ -78,7 +76,6 @@ class PostgresWarehouse(Warehouse):
             kind = UsageError if any(t in str(error) for t in _LOGIN_FAILED) else Transient
             raise kind(f"PostgreSQL: {error}") from None
         self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        self._connection.read_only = read_only
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See Database."""
@@ -149,14 +146,18 @@ class PostgresWarehouse(Warehouse):
 
     def _warnings(self, grant: str) -> list[str]:
         """Run a statement; return what it did not grant: who may not pass it on is only warned."""
-        found: list[psycopg.errors.Diagnostic] = []
-        keep = found.append
+        found: list[str] = []
+
+        def keep(notice: errors.Diagnostic) -> None:
+            if notice.sqlstate in _NOT_GRANTED:
+                found.append(str(notice.message_primary))
+
         self._connection.add_notice_handler(keep)
         try:
             self._connection.execute(grant.encode())
         finally:
             self._connection.remove_notice_handler(keep)
-        return [str(one.message_primary) for one in found if one.sqlstate in _NOT_GRANTED]
+        return found
 
     def _raw(self, contract: Contract) -> TableName:
         return self.schemas.raw(contract.source, contract.table)
@@ -265,7 +266,10 @@ class PostgresWarehouse(Warehouse):
         contract, key = batch.contract, file.object.key
         scanner: Scanner | None = None
         try:
-            with staging.open(file.object) as reader, self._connection.transaction():
+            with (
+                staging.open(file.object, md5=file.check is not None) as reader,
+                self._connection.transaction(),
+            ):
                 scanner = scanner_of(reader, contract.form, contract.load.max_rejects)
                 with self._connection.cursor() as cursor:
                     with cursor.copy(self._copy(contract, scanner.header).encode()) as copy:
@@ -288,15 +292,15 @@ class PostgresWarehouse(Warehouse):
                     )
         except MovedError:
             return FileOutcome(file, "moved")
-        except CsvRefused as error:
+        except FileRefused as error:
             return refused_by_scanner(file, scanner, error)
         except _MiscountError as error:
             return refused(file, scanner.records if scanner else 0, "miscounted", str(error))
         except (psycopg.DataError, psycopg.IntegrityError) as error:
             records = scanner.records if scanner else 0
-            return refused(file, records, "refused_by_warehouse", str(error).strip())
+            return refused(file, records, "refused_by_warehouse", _without_values(error))
         on_progress(Progress("read", contract.name, key, reader.bytes_read, copied))
-        return scanned(file, scanner, reader.version_id)
+        return scanned(file, scanner, reader)
 
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:
@@ -339,6 +343,12 @@ class _MiscountError(Exception):
 def _definition(column: Column) -> str:
     name = quote_identifier(column.name)
     return f"{name} {column.type.postgres}{column.type.postgres_check(name)}"
+
+
+def _without_values(error: psycopg.Error) -> str:
+    """Say what COPY refused and where, without the row that it quotes after a colon."""
+    told = (error.diag.message_primary, error.diag.context)
+    return "; ".join(text.partition(': "')[0] for text in told if text)
 
 
 @contextmanager

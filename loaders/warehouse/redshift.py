@@ -7,8 +7,9 @@ a short transaction under the publish lock moves them into the raw table with th
 
 from __future__ import annotations
 
+import io
 import os
-import tempfile
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,10 +21,9 @@ from redshift_connector import error as driver
 
 from loaders import ledger
 from loaders.contracts import Column, Contract
-from loaders.errors import Transient, UsageError, WarehouseError
-from loaders.formats.csv_form import CsvRefused
-from loaders.formats.json_scanner import JsonScanner
-from loaders.formats.scanners import Form, Scanner, scanner_of
+from loaders.errors import UsageError, WarehouseError
+from loaders.formats.faults import FileRefused
+from loaders.formats.scanners import Scanner, scanner_of
 from loaders.identifiers import Schemas, TableName, quote_identifier, quote_literal
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome
 from loaders.staging.objects import MovedError, Staging
@@ -41,6 +41,7 @@ from loaders.warehouse.copy_statement import (
     as_rewritten,
     as_staged,
     copy_statement,
+    is_misnamed,
     lengths,
     load_advice,
     manifest,
@@ -56,6 +57,7 @@ from loaders.warehouse.outcomes import (
     scanned,
 )
 from loaders.warehouse.redshift_errors import RefusedError, translated
+from loaders.warehouse.redshift_work import check_unmoved, remove_work, rewrite
 from loaders.warehouse.types import from_redshift
 
 WORK = "_warehouse/"  # below the staging root: manifests and files in canonical form
@@ -67,6 +69,8 @@ KEEPALIVES: Mapping[str, Any] = {
     "tcp_keepalive_interval": 10,
     "tcp_keepalive_count": 3,
 }
+# What `query` takes: such a statement, after brackets and comments that hold no other comment.
+_READING = re.compile(r"(?is)(\s|\(|--[^\n]*\n|/\*(?:(?!/\*).)*?\*/)*(select|with|show|explain)\b")
 
 
 class RedshiftWarehouse(Warehouse):
@@ -211,7 +215,8 @@ class RedshiftWarehouse(Warehouse):
     ) -> BatchOutcome:
         """See Warehouse."""
         book = ledger.Ledger(self)
-        tag = f"warehouse:{run_id}:{batch.contract.name}"
+        # A label for people only: a backslash in a name, which no literal can hold, goes.
+        tag = f"warehouse:{run_id}:{batch.contract.name}".replace("\\", "_")
         self.execute(f"set query_group to {quote_literal(tag)}")
         work = f"{staging.root}{WORK}{run_id}-{os.getpid()}-{id(self)}/"
         try:
@@ -222,7 +227,7 @@ class RedshiftWarehouse(Warehouse):
             outcome = BatchOutcome(batch, None, error.files)
             self._record_refusals(batch, error.files, book)
         finally:
-            _remove_work(staging, work)
+            remove_work(staging, work)
         on_progress(Progress("committed", batch.contract.name, rows=outcome.rows_loaded))
         return outcome
 
@@ -238,25 +243,26 @@ class RedshiftWarehouse(Warehouse):
             key, cleaned = file.object.key, f"{work}{len(files)}"
             scanner: Scanner | None = None
             try:
-                with staging.open(file.object) as reader:
+                with staging.open(file.object, md5=file.check is not None) as reader:
                     scanner = scanner_of(reader, form, most)
                     if needs_rewriting(form):
-                        sources[key] = _rewrite(scanner, form, staging, cleaned)
+                        sources[key] = rewrite(scanner, form, staging, cleaned)
                     else:
                         for _ in scanner.chunks():
                             on_progress(
                                 Progress("reading", name, key, reader.bytes_read, scanner.records)
                             )
                         sources[key] = as_staged(form, key, scanner.header)
-                if scanner.rejected and sources[key].key == key:
+                unlike = scanner.rejected or is_misnamed(form, key, reader.beginning)
+                if unlike and sources[key].key == key:
                     with staging.open(file.object) as again:
                         cleaner = scanner_of(again, form, most)
-                        sources[key] = _rewrite(cleaner, form, staging, cleaned)
-                files.append(scanned(file, scanner, reader.version_id))
+                        sources[key] = rewrite(cleaner, form, staging, cleaned)
+                files.append(scanned(file, scanner, reader))
                 on_progress(Progress("read", name, key, reader.bytes_read, scanner.records))
             except MovedError:
                 files.append(FileOutcome(file, "moved"))
-            except CsvRefused as error:
+            except FileRefused as error:
                 files.append(refused_by_scanner(file, scanner, error))
         return files, sources
 
@@ -298,15 +304,15 @@ class RedshiftWarehouse(Warehouse):
             place = f"{work}manifest-{number}.json"
             sizes = lengths(batch.contract.form, [file.file for file in group])
             body = manifest(batch.bucket, list(keys), sizes)
-            staging.client.put_object(Bucket=batch.bucket, Key=place, Body=body.encode())
+            staging.upload(io.BytesIO(body.encode()), place)
             try:
                 self.execute(copy_statement(kind, f"s3://{batch.bucket}/{place}"))
             except RefusedError:
-                _check_unmoved(good, staging)
+                check_unmoved(good, staging)
                 if bad := self._blamed(batch.bucket, keys, session):
                     return bad
                 raise
-        _check_unmoved(good, staging)
+        check_unmoved(good, staging)
         expected = sum(file.rows_loaded for file in good)
         copied = int(self.fetch(f"select count(*) from {STAGED}")[0][0])  # noqa: S608
         if copied == expected:
@@ -386,6 +392,9 @@ class RedshiftWarehouse(Warehouse):
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:
         """See Warehouse."""
+        # In a read-only transaction UNLOAD still writes to S3, and COMMIT ends it.
+        if not _READING.match(sql):
+            raise UsageError("`query` is for one statement that reads: SELECT, WITH, SHOW, EXPLAIN")
         try:
             with translated(), self._connection.cursor() as cursor:
                 cursor.execute(
@@ -421,29 +430,3 @@ def _text(name: str | bytes) -> str:
 
 def _definition(column: Column) -> str:
     return f"{quote_identifier(column.name)} {column.type.redshift}"
-
-
-def _rewrite(scanner: Scanner, form: Form, staging: Staging, key: str) -> Source:
-    """Put the file's canonical form, without header and rejected records, at a work key."""
-    with tempfile.TemporaryFile() as spool:
-        if isinstance(scanner, JsonScanner):
-            spool.writelines(document + b"\n" for document in scanner.documents())
-        else:
-            spool.writelines(scanner.chunks())
-        spool.seek(0)
-        staging.client.upload_fileobj(spool, staging.bucket, key)
-    return as_rewritten(form, key, scanner.header)
-
-
-def _check_unmoved(files: Iterable[FileOutcome], staging: Staging) -> None:
-    """Raise Transient if COPY may have read, or missed, other content than was scanned."""
-    for file in files:
-        if staging.etag(file.file.object.key) != file.file.object.etag:
-            raise Transient(f"{file.file.object.key} changed while it was loaded")
-
-
-def _remove_work(staging: Staging, work: str) -> None:
-    """Delete manifests and rewritten files; what a kill leaves there is never read again."""
-    with suppress(Exception):
-        for item in list(staging.list(work.removeprefix(staging.root))):
-            staging.client.delete_object(Bucket=staging.bucket, Key=item.key)

@@ -18,6 +18,8 @@ _ADVICE = dict.fromkeys(("42P01", "42703", "3F000"), "run `warehouse setup`") | 
 _SERIALIZATION = re.compile(
     "(?i)1023\\b|.*(serializable isolation violation|could not serialize)", re.DOTALL
 )
+# What S3 answered to COPY: throttling and its own faults pass.
+_S3_FAULT = re.compile(r"S3ServiceException:.*Status (5\d\d|429)\b", re.DOTALL)
 # Classes of SQLSTATE: connection, rollback, resources; and a server that shuts down.
 _TRANSIENT = ("08", "40", "53", "57P")
 
@@ -35,7 +37,8 @@ def translated() -> Iterator[None]:
         fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         code, message = str(fields.get("C", "")), str(fields.get("M") or error)
         text = f"Redshift: {message} {fields.get('D') or ''}".strip()
-        if code.startswith(_TRANSIENT) or _SERIALIZATION.match(f"{message} {text}"):
+        passing = _SERIALIZATION.match(f"{message} {text}") or _S3_FAULT.search(text)
+        if code.startswith(_TRANSIENT) or passing:
             raise Transient(text) from error
         if code in _ADVICE:
             raise UsageError(f"{text}; {_ADVICE[code]}") from error

@@ -46,17 +46,10 @@ ranked as (
         exports.is_shown,
         row_number() over (
             partition by staged.{{ key }}
-            order by
-                exports.version_at desc,
-                exports.is_shown desc,
-                exports.export_key desc,
-                {%- for column in columns %}
-                staged.{{ column }}{{ ',' if not loop.last }}
-                {%- endfor %}
+            order by exports.version_at desc, exports.is_shown desc, exports.export_key desc
         ) as recency
     from {{ staging }} as staged
     inner join exports on staged._batch_id = exports.batch_id
-    where staged.{{ key }} is not null
 
 )
 

@@ -9,26 +9,16 @@ with exports as (
 
 ),
 
-ranked as (
+researchers as (
 
-    select
-        researchers.researcher_id,
-        researchers.researcher_name,
-        researchers.email,
-        researchers.department,
-        row_number() over (
-            partition by researchers.researcher_id order by researchers.researcher_name, researchers.email
-        ) as position
-    from {{ ref('stg_research_db__researchers') }} as researchers
-    inner join exports on researchers._batch_id = exports.batch_id and exports.recency = 1
-    where researchers.researcher_id is not null
+    select * from {{ ref('stg_research_db__researchers') }}
 
 )
 
 select
-    researcher_id,
-    researcher_name,
-    email,
-    department
-from ranked
-where position = 1
+    researchers.researcher_id,
+    researchers.researcher_name,
+    researchers.email,
+    researchers.department
+from researchers
+inner join exports on researchers._batch_id = exports.batch_id and exports.recency = 1

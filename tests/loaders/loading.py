@@ -81,11 +81,12 @@ class Lab:
     bucket: str
     schemas: Schemas = field(default_factory=Schemas)
     limits: BatchLimits = PostgresWarehouse.limits
+    root: str = ""
 
     @property
     def staging(self) -> Staging:
         """The bucket as the loader sees it."""
-        return Staging(self.client, self.bucket)
+        return Staging(self.client, self.bucket, self.root)
 
     def connect(self) -> PostgresWarehouse:
         """Open a connection; who calls it closes it."""
@@ -104,11 +105,11 @@ class Lab:
     def put(self, key: str, body: str | bytes) -> None:
         """Stage an object."""
         data = body.encode() if isinstance(body, str) else body
-        self.client.put_object(Bucket=self.bucket, Key=key, Body=data)
+        self.client.put_object(Bucket=self.bucket, Key=self.root + key, Body=data)
 
     def delete(self, key: str) -> None:
         """Delete an object."""
-        self.client.delete_object(Bucket=self.bucket, Key=key)
+        self.client.delete_object(Bucket=self.bucket, Key=self.root + key)
 
     def load(self, *contracts: Contract, **options: Any) -> LoadResult:
         """Run the loader once."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -67,33 +64,6 @@ def undisturbed(lab: Lab, contracts: tuple[Contract, ...]) -> list[Any]:
     calm.setup(*contracts)
     calm.load(*contracts)
     return state(calm)
-
-
-def test_a_load_killed_at_any_step_is_finished_by_the_next(
-    lab: Lab, contracts: tuple[Contract, ...], tmp_path: Path
-) -> None:
-    settings = {
-        "project": str(tmp_path),
-        "connection": lab.connection,
-        "bucket": lab.bucket,
-        "limits": [lab.limits.files, lab.limits.bytes],
-        "s3_url": lab.client.meta.endpoint_url,
-    }
-    deaths = subprocess.run(
-        [sys.executable, Path(__file__).with_name("killed_loads.py")],
-        input=json.dumps(settings),
-        env={"PYTHONPATH": ":".join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    expected = undisturbed(lab, contracts)
-    assert int(deaths.stdout) > 3 * FILES
-    for number in range(1, int(deaths.stdout) + 2):
-        schemas = Schemas(f"k{number}")
-        survivor = Lab(lab.connection, lab.client, lab.bucket, schemas, lab.limits)
-        survivor.load(*contracts)
-        assert state(survivor) == expected, f"killed at report {number}"
 
 
 @pytest.mark.parametrize("loaders", [2, 4])

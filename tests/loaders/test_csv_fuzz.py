@@ -18,16 +18,9 @@ from hypothesis import HealthCheck, event, example, given, settings
 from hypothesis import strategies as st
 from test_csv_scanner import Dribble, as_csv, soup, tables
 
-from loaders.formats.csv_form import (
-    ENCODINGS,
-    OF_ONE_RECORD,
-    RAW_BYTES,
-    CsvForm,
-    CsvRefused,
-    Fault,
-    Reason,
-)
+from loaders.formats.csv_form import ENCODINGS, CsvForm
 from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.faults import OF_ONE_RECORD, RAW_BYTES, Fault, FileRefused, Reason
 
 COLUMNS = 3  # of the table that COPY fills; files have fewer or as many
 SAMPLE = settings(
@@ -111,7 +104,7 @@ def scanned(case: tuple[CsvForm, bytes, int, list[int]]) -> tuple[CsvScanner, by
         data = b"".join(scanner.chunks())
         event("accepted, some records rejected" if scanner.rejected else "accepted")
         return scanner, data
-    except CsvRefused as refused:
+    except FileRefused as refused:
         event(f"refused: {refused.fault.reason}")
         return refused.fault
 
@@ -133,11 +126,11 @@ def rows_of(form: CsvForm, content: bytes, rejected: list[Fault]) -> list[list[s
     for _ in range(form.skip_lines):
         while not text.read(1).endswith("\n"):
             pass
-    found = list(csv.reader(text, strict=True, delimiter=form.delimiter))
+    found = list(csv.reader(text, strict=True, delimiter=form.delimiter))[form.header :]
     if form.trailing_delimiter:
         assert all(row[-1] == "" for row in found)
         found = [row[:-1] for row in found]
-    return found[form.header :]
+    return found
 
 
 def check_fault(fault: Fault, size: int) -> None:
@@ -194,6 +187,7 @@ def check_copy(raw: psycopg.Cursor[Any], case: tuple[CsvForm, bytes, int, list[i
 
 @given(cases())
 @example((CsvForm({"c0": None}), b"c0\r\na\r\nb", 0, [1]))
+@example((CsvForm({"c0": None}), b'c0\na"\r', 1, [1]))
 @SAMPLE
 def test_any_file_is_read_as_python_reads_it_or_refused_with_a_reason(case: Any) -> None:
     check_scan(case)
@@ -201,6 +195,7 @@ def test_any_file_is_read_as_python_reads_it_or_refused_with_a_reason(case: Any)
 
 @given(cases())
 @example((CsvForm({"c0": None}), b"c0\r\na\r\nb", 0, [1]))
+@example((CsvForm({"c0": None}), b'c0\na"\r', 1, [1]))
 @SAMPLE
 def test_postgres_makes_of_any_accepted_file_what_python_reads_in_it(raw: Any, case: Any) -> None:
     check_copy(raw, case)

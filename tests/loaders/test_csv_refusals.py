@@ -13,15 +13,23 @@ from typing import Any
 import pytest
 
 from loaders.errors import UsageError
-from loaders.formats.csv_form import OF_ONE_RECORD, CsvForm, CsvRefused, Fault, Reason
-from loaders.formats.csv_scanner import RAW_BYTES, CsvScanner
+from loaders.formats.csv_form import CsvForm
+from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.faults import (
+    MAX_REJECTED_BYTES,
+    OF_ONE_RECORD,
+    RAW_BYTES,
+    Fault,
+    FileRefused,
+    Reason,
+)
 
 GOOD = b"a,b\n1,2\n"
 PACKED = gzip.compress(GOOD, mtime=0)
 
 
 def refusal(content: bytes, max_rejects: int = 0, **form: Any) -> Fault:
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(
             CsvScanner(
                 io.BytesIO(content), CsvForm({"a": 3, "b": None}, **form), max_rejects
@@ -100,7 +108,7 @@ def test_only_a_record_whose_end_is_certain_is_rejected_by_itself(record, reason
     content = b'a,b\n1,"x\ny"\n' + record + b"\n3,4\n"
     scanner = CsvScanner(io.BytesIO(content), CsvForm({"a": 3, "b": None}), max_rejects=1)
     if reason not in OF_ONE_RECORD:
-        with pytest.raises(CsvRefused):
+        with pytest.raises(FileRefused):
             list(scanner.chunks())
         return
     assert b"".join(scanner.chunks()) == b'1,"x\ny"\n3,4\n'
@@ -113,6 +121,30 @@ def test_only_a_record_whose_end_is_certain_is_rejected_by_itself(record, reason
 def test_one_reject_more_than_allowed_refuses_the_file():
     fault = refusal(b"a,b\n1\n2\n3\n", max_rejects=2)
     assert (fault.reason, fault.record_number, fault.raw) == (Reason.FIELD_COUNT, 3, b"3")
+
+
+def test_rejected_records_are_kept_whole_in_bounded_memory():
+    record = b"x" * 30_000
+    allowed = MAX_REJECTED_BYTES // len(record)
+    fault = refusal(b"a,b\n" + (record + b"\n") * (allowed + 1), max_rejects=1000)
+    assert (fault.reason, fault.record_number) == (Reason.FIELD_COUNT, allowed + 1)
+    assert fault.detail.endswith(f"the rejected records hold more than {MAX_REJECTED_BYTES} bytes")
+    form = CsvForm({"a": None, "b": None})
+    scanner = CsvScanner(io.BytesIO(b"a,b\n" + (record + b"\n") * allowed), form, 1000)
+    assert list(scanner.chunks()) == []
+    assert [fault.raw for fault in scanner.rejected] == [record] * allowed
+
+
+@pytest.mark.parametrize(
+    ("codec", "kept"), [("utf-8", 32_766), ("cp1252", 32_767), ("utf-16-le", 32_766)]
+)
+@pytest.mark.parametrize("more", [0, 1])
+def test_what_is_kept_is_counted_in_bytes_of_the_file(codec, kept, more):
+    record = "€" * (kept // len("€".encode(codec)) + more)
+    content = ("a,b\n" + record + "\n").encode(codec)
+    fault = refusal(content, encoding=codec)
+    assert fault.raw == record.encode(codec)[:RAW_BYTES]
+    assert fault.truncated is bool(more)
 
 
 @pytest.mark.parametrize(
@@ -143,14 +175,21 @@ def test_one_reject_more_than_allowed_refuses_the_file():
             {},
             Reason.HEADER_DIFFERS,
             "the header is not the contract's; missing: 'a', 'b'; "
-            "not in the contract: '#!/usr/bin/env python'",
+            "the first line names no column of it",
         ),
         (
             b"sep=;\na;b\n",
             {},
             Reason.HEADER_DIFFERS,
-            "the header is not the contract's; missing: 'a', 'b'; not in the contract: 'sep=;'; "
+            "the header is not the contract's; missing: 'a', 'b'; "
+            "the first line names no column of it; "
             "this is Excel's separator line: declare skip_lines and delimiter",
+        ),
+        (
+            b"\n",
+            {"trailing_delimiter": True},
+            Reason.HEADER_DIFFERS,
+            "the header is not the contract's; missing: 'a', 'b'",
         ),
         (b"a,b,a\n", {}, Reason.DUPLICATE_HEADER, "columns named twice: 'a'"),
         (b'a,"b\n', {}, Reason.UNTERMINATED_QUOTE, "the file ends inside a quoted value"),
@@ -226,7 +265,7 @@ def test_bytes_outside_the_encoding_are_found_and_what_is_before_them_is_read(
 ):
     content = GOOD.decode().encode(codec) + wrong * 9
     scanner = CsvScanner(stream(content), CsvForm({"a": 3, "b": None}, encoding=codec))
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(scanner.chunks())
     fault = refused.value.fault
     assert fault.detail == f"byte {place} is not {codec} text"
@@ -236,7 +275,7 @@ def test_bytes_outside_the_encoding_are_found_and_what_is_before_them_is_read(
 @pytest.mark.parametrize("stream", [io.BytesIO, Thirds])
 def test_what_stands_before_the_byte_limit_is_read(stream):
     scanner = CsvScanner(stream(GOOD * 9), CsvForm({"a": None, "b": None}, max_bytes=71))
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(scanner.chunks())
     fault = refused.value.fault
     assert (fault.record_number, fault.byte_offset, fault.raw) == (17, 68, b"1,2")
@@ -277,7 +316,7 @@ def test_a_record_without_an_end_is_refused_in_bounded_memory(beginning, filler,
     form = CsvForm({"a": None, "b": None}, max_record_bytes=most)
     scanner = CsvScanner(Endless(GOOD + beginning, filler), form, max_rejects=9)
     tracemalloc.start()
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(scanner.chunks())
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

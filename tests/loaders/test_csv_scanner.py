@@ -14,9 +14,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from loaders.formats.csv_form import CsvForm, CsvRefused, Reason
+from loaders.formats.csv_form import CsvForm
 from loaders.formats.csv_grammar import Grammar, Prefix
 from loaders.formats.csv_scanner import CsvScanner
+from loaders.formats.faults import FileRefused, Reason
 
 AB = {"a": None, "b": None}
 Row = list[str]
@@ -59,7 +60,7 @@ def outcome(stream: io.BytesIO | Dribble, form: CsvForm, max_rejects: int) -> An
         for chunk in scanner.chunks():
             assert chunk.endswith(b"\n")
             data += chunk
-    except CsvRefused as refused:
+    except FileRefused as refused:
         return data, refused.fault, scanner and scanner.rejected
     return data, scanner.header, scanner.records, scanner.rejected, scanner.bytes_read
 
@@ -156,7 +157,7 @@ soup = st.lists(pieces, max_size=30).map(b"".join)
 def test_any_bytes_are_read_as_the_oracle_reads_them_or_refused(content) -> None:
     try:
         scanner, data = scan(b"a,b\n" + content, CsvForm(AB))
-    except CsvRefused:
+    except FileRefused:
         return
     expected = oracle(content)
     assert oracle(data) == expected
@@ -229,7 +230,7 @@ def test_accepted_and_rejected_records_together_are_the_file(content, rejects) -
             spans.append((scanner.bytes_read - len(chunk), scanner.bytes_read))
             assert chunk == content[slice(*spans[-1])]
             rows += len(oracle(chunk))
-    except CsvRefused:
+    except FileRefused:
         return
     assert scanner.records == rows + len(scanner.rejected)
     for fault in scanner.rejected:
@@ -249,7 +250,7 @@ def test_one_changed_byte_of_a_gzip_is_refused_or_harmless(data) -> None:
     packed[at] ^= data.draw(st.integers(1, 255))
     try:
         _, result = scan(bytes(packed), CsvForm(AB))
-    except CsvRefused:
+    except FileRefused:
         return
     assert result == content[4:]
 
@@ -257,7 +258,7 @@ def test_one_changed_byte_of_a_gzip_is_refused_or_harmless(data) -> None:
 @given(st.integers(1, 300))
 def test_a_gzip_that_ends_early_is_refused(missing) -> None:
     packed = gzip.compress(b"a,b\n" + b"".join(b"%d,%d\n" % (n, n**3) for n in range(300)))
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         scan(packed[:-missing], CsvForm(AB))
     assert refused.value.fault.reason is Reason.GZIP_TRUNCATED
 
@@ -307,6 +308,6 @@ def test_postgres_reads_from_the_scanner_what_the_oracle_reads(
 def test_postgres_reads_any_accepted_bytes_as_the_oracle_does(database, content) -> None:
     try:
         rows = copied(database, CsvForm(AB), b"b,a\n" + content)
-    except CsvRefused:
+    except FileRefused:
         return
     assert rows == [(a, b) for b, a in oracle(content)]

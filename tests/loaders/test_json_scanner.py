@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loaders.formats.csv_form import CsvRefused, Fault, Reason
+from loaders.formats.faults import RAW_BYTES, Fault, FileRefused, Reason
 from loaders.formats.json_form import MAX_DEPTH, MAX_STRING_BYTES, JsonForm
 from loaders.formats.json_scanner import JsonScanner
 
@@ -58,7 +58,7 @@ def scan(content: bytes, max_rejects: int = 0, form: JsonForm = FORM) -> tuple[l
 
 
 def fault_of(content: bytes, form: JsonForm = FORM) -> Fault:
-    with pytest.raises(CsvRefused) as refusal:
+    with pytest.raises(FileRefused) as refusal:
         scan(content, form=form)
     return refusal.value.fault
 
@@ -117,10 +117,14 @@ def test_a_wrong_document_alone_is_rejected_between_good_ones(
 ) -> None:
     content = gap.join([b'{"n":1}', wrong, b'{"n":2}'])
     fault = fault_of(content)
-    assert (fault.reason, fault.raw) == (reason, wrong[: 64 * 1024])
+    assert (fault.reason, fault.raw) == (reason, wrong[:RAW_BYTES])
     assert detail in fault.detail
     assert (fault.record_number, fault.byte_offset) == (2, 7 + len(gap))
     assert fault.line_number == 1 + len(gap)
+    if fault.truncated:
+        with pytest.raises(FileRefused, match="a record of more than 32767 bytes is not rejected"):
+            scan(content, max_rejects=1)
+        return
     documents, scanner = scan(content, max_rejects=1)
     assert documents == [b'{"n":1}', b'{"n":2}']
     assert (scanner.records, scanner.rejected) == (3, [fault])
@@ -160,7 +164,7 @@ def test_a_cut_off_end_of_concatenated_documents_is_rejected_by_itself() -> None
 
 def test_nobody_guesses_where_a_malformed_document_among_concatenated_ones_ends() -> None:
     content = b'{"n":1}{"n":2}{"n" 3}{"n":4}'
-    with pytest.raises(CsvRefused) as refusal:
+    with pytest.raises(FileRefused) as refusal:
         scan(content, max_rejects=9)
     fault = refusal.value.fault
     assert (fault.reason, fault.byte_offset) == (Reason.NOT_JSON, 14)
@@ -177,7 +181,7 @@ def test_a_document_without_an_end_is_refused_in_bounded_memory() -> None:
             return b'{"a":"' + b"x" * (size - 6) if self.given == size else b"x" * size
 
     stream = Endless()
-    with pytest.raises(CsvRefused) as refusal:
+    with pytest.raises(FileRefused) as refusal:
         list(JsonScanner(stream, JsonForm({"document": None}, 10**6)).documents())
     assert refusal.value.fault.reason == Reason.RECORD_TOO_LONG
     assert stream.given < 3 * 10**6
@@ -215,7 +219,7 @@ def test_whatever_the_bytes_nothing_is_lost(parts: list[bytes], gap: bytes) -> N
     fault = None
     try:
         documents += scanner.documents()
-    except CsvRefused as refusal:
+    except FileRefused as refusal:
         fault = refusal.fault
     if fault:
         assert content[fault.byte_offset :].startswith(fault.raw)

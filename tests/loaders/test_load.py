@@ -336,8 +336,8 @@ def test_an_export_that_shrinks_too_much_is_refused(lab: Lab, experiments: Contr
 @pytest.mark.parametrize(
     ("ids", "reason", "detail"),
     [
-        (["a", "b", "b", "b", "c", "c"], "duplicate_key", "2 values of id stand in more than one"),
-        (["a", ""], "missing_key", "1 rows of the export have no id"),
+        (["a", "b", "b", " b", "c", "c"], "duplicate_key", "2 values of id stand in more than one"),
+        (["a", " "], "missing_key", "1 rows of the export have no id"),
         (["a", "NA", "NA"], "missing_key", "2 rows of the export have no id"),
     ],
 )

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from loaders.embedded.local import BUCKET, LocalServers
+from loaders.embedded.postgres import READER
 from loaders.errors import UsageError
 from loaders.settings import resolve_settings
 
@@ -46,6 +47,9 @@ def test_up_leaves_a_profile_that_connects(
     settings = resolve_settings(project, profiles_dir=project, environment={})
     with psycopg.connect(**settings.connection) as connection:
         assert connection.execute("select current_database()").fetchone() == ("warehouse",)
+    with psycopg.connect(**settings.reading_connection) as connection:
+        asked = "select session_user, rolsuper from pg_roles where rolname = session_user"
+        assert connection.execute(asked).fetchone() == (READER, False)
     for name, value in settings.aws_environment.items():
         monkeypatch.setenv(name, value)
     assert settings.bucket == BUCKET

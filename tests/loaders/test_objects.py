@@ -44,6 +44,7 @@ class ManyObjects:
         for start in range(0, self.count, 1000):
             self.pages += 1
             yield {
+                "IsTruncated": start + 1000 < self.count,
                 "Contents": [
                     {
                         "Key": f"{arguments['Prefix']}{number:07}.csv",
@@ -52,7 +53,7 @@ class ManyObjects:
                         "LastModified": TIME,
                     }
                     for number in range(start, min(start + 1000, self.count))
-                ]
+                ],
             }
 
 
@@ -82,9 +83,10 @@ def test_listed_times_are_utc_and_folders_are_left_out() -> None:
             """Yield a folder and a file."""
             entry = {"ETag": '"x-2"', "Size": 0}
             elsewhere = TIME.astimezone(timezone(timedelta(hours=5)))
-            yield {"Contents": [{**entry, "Key": "lab/", "LastModified": TIME}]}
-            yield {"Contents": [{**entry, "Key": "lab/a", "LastModified": elsewhere}]}
-            yield {}
+            for key, time in (("lab/", TIME), ("lab/a", elsewhere)):
+                contents = [{**entry, "Key": key, "LastModified": time}]
+                yield {"IsTruncated": True, "Contents": contents}
+            yield {"IsTruncated": False}
 
     client: Any = OnePage(0)
     assert list(Staging(client, "bucket").list("lab/")) == [
@@ -160,7 +162,7 @@ def test_a_connection_that_breaks_while_reading_is_transient(error: Exception) -
     class Client:
         def get_object(self, **_: Any) -> dict[str, Any]:
             """Return the body."""
-            return {"Body": Body()}
+            return {"Body": Body(), "ETag": '"e"', "ContentLength": 1}
 
     client: Any = Client()
     with pytest.raises(Transient, match="the connection to S3 failed"):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loaders.errors import UsageError
-from loaders.formats.csv_form import CsvRefused, Fault, Reason
+from loaders.formats.faults import Fault, FileRefused, Reason
 from loaders.formats.parquet_form import ParquetForm
 from loaders.formats.parquet_scanner import ParquetScanner
 from loaders.warehouse.types import parse_type
@@ -111,7 +111,7 @@ def test_a_null_is_told_from_an_empty_text_and_quotes_are_doubled() -> None:
 
 def refusal(content: bytes, **columns: str) -> Fault:
     form = ParquetForm({name: parse_type(kind) for name, kind in columns.items()})
-    with pytest.raises(CsvRefused) as refused:
+    with pytest.raises(FileRefused) as refused:
         list(ParquetScanner(io.BytesIO(content), form).chunks())
     return refused.value.fault
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from loading import EXPERIMENTS, HEADER, MEASUREMENTS, Lab, contract_of, export, rows
-from test_redshift_load import RedshiftLab
+from either import TARGETS, AnyLab, lab_of, ledger, put
+from loading import EXPERIMENTS, HEADER, MEASUREMENTS, contract_of, export, rows
 
 from loaders.contracts import Contract
 from loaders.errors import DataRefused, Transient, UsageError
-from loaders.formats.csv_form import RAW_BYTES
-from loaders.identifiers import Schemas
+from loaders.formats.faults import RAW_BYTES
 from loaders.ledger import Ledger
 from loaders.rejects import (
     PartlyLoaded,
@@ -25,7 +23,6 @@ from loaders.rejects import (
     requeue_rows,
 )
 
-AnyLab = Lab | RedshiftLab
 ONE = "lab/measurements/1.csv"
 LINES = [
     b"a,1,t",
@@ -46,19 +43,9 @@ REJECTED = [
 ]
 
 
-@pytest.fixture(params=["postgres", "redshift"])
+@pytest.fixture(params=TARGETS)
 def lab(request: pytest.FixtureRequest) -> AnyLab:
-    if request.param == "redshift":
-        schemas = Schemas(f"t{uuid.uuid4().hex[:12]}")
-        standin, bucket = (request.getfixturevalue(name) for name in ("standin", "bucket"))
-        return RedshiftLab(standin, bucket, schemas)
-    name, client = request.getfixturevalue("staging_bucket")
-    return Lab(request.getfixturevalue("database"), client, name)
-
-
-def put(lab: AnyLab, key: str, body: str | bytes) -> None:
-    data = body.encode() if isinstance(body, str) else body
-    lab.staging.client.put_object(Bucket=lab.staging.bucket, Key=key, Body=data)
+    return lab_of(request)
 
 
 def made(lab: AnyLab, project: Path, **changes: Any) -> Contract:
@@ -79,10 +66,6 @@ def places(found: list[RejectedRow]) -> list[tuple[Any, ...]]:
     return sorted(
         (row.record_number, row.line_number, row.byte_offset, row.reason, row.raw) for row in found
     )
-
-
-def ledger(lab: AnyLab, columns: str, table: str) -> list[tuple[Any, ...]]:
-    return sorted(lab.fetch(f"select {columns} from {lab.schemas.ledger(table).sql}"))
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -288,3 +271,17 @@ def test_a_repaired_file_has_no_rejects_any_more(lab: AnyLab, tmp_path: Path) ->
     lab.load(contract)
     assert lab.live_ids() == ["a", "b"]
     assert (kept(lab), partly(lab)) == ([], [])
+
+
+@pytest.mark.parametrize("lab", ["postgres"], indirect=True)
+def test_what_the_warehouse_refuses_is_told_without_the_row(lab: AnyLab, tmp_path: Path) -> None:
+    contract = made(lab, tmp_path)
+    warehouse = lab.connect()
+    warehouse.execute("alter table raw_lab.measurements add check (value <> 'classified')")
+    warehouse.close()
+    put(lab, ONE, f"{HEADER}\na,1,t\nb,classified,t\n")
+    (refused,) = lab.load(contract).refused
+    assert refused.reason == "refused_by_warehouse"
+    assert "violates check constraint" in refused.detail
+    assert "COPY measurements, line 2" in refused.detail
+    assert "classified" not in refused.detail

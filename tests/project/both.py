@@ -14,13 +14,16 @@ import yaml
 from loaders.dbt_runner import Dbt
 from loaders.demo.nycflights13 import StagedObject
 from loaders.embedded.postgres import EmbeddedPostgres
-from loaders.load_run import load
+from loaders.load_run import LoadResult, load
 from loaders.nightly import replay_exports
 from loaders.project import Project
+from loaders.staging.objects import Staging
+from loaders.warehouse.roles import set_up_roles
 from loaders.warehouse.setup import setup
 from tests.project import awkward_objects
 from tests.project.conftest import DATABASE, _replace_database
 from tests.project.desk import ROOT, Desk
+from tests.project.people import PASSWORD, ROLE_OF
 from tests.standin.driver import execute, rows
 from tests.standin.server import StandIn
 
@@ -34,20 +37,26 @@ UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_
 
 @dataclass
 class RedshiftDesk:
-    """The project on the stand-in: loader and dbt with the real drivers."""
+    """The project on the stand-in, with the real drivers: loader and dbt as their roles only."""
 
     standin: StandIn
     place: Path
     dbt: Dbt = field(init=False)
-    project: Project = field(init=False)
+    owner: Project = field(init=False)
+    loader: Project = field(init=False)
 
     def __post_init__(self) -> None:
-        self.project = Project.open(ROOT, "redshift", self.place)
-        self.dbt = Dbt(self.project.settings, quiet=True)
+        self.owner = Project.open(ROOT, "redshift_setup", self.place)
+        self.loader = Project.open(ROOT, "redshift_load", self.place)
+        self.dbt = Dbt(Project.open(ROOT, "redshift", self.place).settings, quiet=True)
         for schema in SCHEMAS:  # other tests share the stand-in
             self.standin.admin(f"drop schema if exists {schema} cascade")
-        with self.project.warehouse() as warehouse:
-            setup(warehouse, self.project.contracts)
+        with self.owner.warehouse() as warehouse:
+            setup(warehouse, self.owner.contracts)
+            assert set_up_roles(warehouse, self.owner.contracts) == []
+            for user, role in ROLE_OF.items():
+                warehouse.execute(f"create user {user} password '{PASSWORD}'")
+                warehouse.execute(f"grant role {role} to {user}")
 
     def invoke(self, command: str, *arguments: str) -> None:
         """Run a dbt command. Raises BuildFailed."""
@@ -78,14 +87,12 @@ class RedshiftDesk:
         with self.standin.connect() as connection:
             return rows(connection, sql)
 
-    def load(self, source: Desk) -> None:
+    def load(self, staging: Staging) -> LoadResult:
         """Load what is staged for the PostgreSQL project, by COPY."""
-        staging = source.project.staging
         with pytest.MonkeyPatch.context() as patch:
             endpoint = staging.client.meta.endpoint_url
             patch.setattr(self.standin.settings, "s3_endpoint", endpoint)
-            result = load(self.project.contracts, self.project.connect, staging)
-        assert result.exit_code == 0
+            return load(self.loader.contracts, self.loader.connect, staging)
 
 
 @dataclass(frozen=True)
@@ -98,6 +105,7 @@ class Both:
     postgres: list[Marts]
     redshift: list[Marts]
     desk: RedshiftDesk
+    staging: Staging
     readable: list[object]  # before the full refresh: what was granted before the third build
 
 
@@ -109,15 +117,18 @@ def redshift_profile(standin: StandIn, tmp_path_factory: pytest.TempPathFactory)
         "type": "redshift",
         "host": standin.host,
         "port": standin.port,
-        "user": standin.user,
-        "password": standin.password,
         "dbname": standin.database,
         "schema": "research_warehouse",
         "sslmode": "verify-full",
         "threads": 2,
         "retries": 0,
     }
-    profile = {"research_warehouse": {"target": "redshift", "outputs": {"redshift": output}}}
+    outputs = {
+        "redshift_setup": output | {"user": standin.user, "password": standin.password},
+        "redshift_load": output | {"user": "the_loader", "password": PASSWORD},
+        "redshift": output | {"user": "the_builder", "password": PASSWORD},
+    }
+    profile = {"research_warehouse": {"target": "redshift", "outputs": outputs}}
     (place / "profiles.yml").write_text(yaml.safe_dump(profile))
     return place
 
@@ -132,7 +143,7 @@ def both(
     target = RedshiftDesk(standin, redshift_profile)
     with source.project.warehouse() as warehouse:
         setup(warehouse, source.project.contracts)
-    seen = Both([], [], target, [])
+    seen = Both([], [], target, source.project.staging, [])
     for objects, tests in ((awkward_objects.first(), ()), (awkward_objects.later(), UNTESTED)):
         _stage(source, objects)
         source.load()
@@ -140,7 +151,7 @@ def both(
         source.build()
         columns = _columns(source)
         seen.postgres.append(_read(source.rows, columns))
-        target.load(source)
+        assert target.load(seen.staging).exit_code == 0
         target.run(*tests)
         seen.redshift.append(_read(target.rows, columns))
     source.clear_bucket()

@@ -1,185 +1,286 @@
-"""What the marts must hold after any history of loads, in plain Python.
+"""What the marts must hold, in plain Python, as a function of the set of accepted objects.
 
-Shares no code with the product: it reads the staged rows as dictionaries and knows the rules of
-the design, nothing of SQL.
+Shares no code with the product: it knows staged rows as dictionaries and the rules of the design,
+nothing of SQL. Neither order nor grouping of the loads is among its arguments, so whatever equals
+it is independent of them.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
-RawRow = Mapping[str, str]
-Version = tuple[str, bool, datetime, datetime]  # name, is_deleted, valid_from, valid_to
+from tests.project.dimension_oracle import (
+    UNKNOWN,
+    UNKNOWN_KEY,
+    Export,
+    Version,
+    current_names,
+    experiment_rows,
+    hash_60_bits,
+    history,
+    location_rows,
+    snapshot_rows,
+    text_or_none,
+    valid_at,
+)
 
-BEGINNING = datetime(1, 1, 1)
-END = datetime(9999, 12, 31)
+Row = dict[str, Any]
+Marts = dict[str, list[Row]]
+
 FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2039, 12, 31)
+EPOCH = datetime(1970, 1, 1)
 LIMITS = {
     "temperature": (Decimal(-50), Decimal(100)),
     "pressure": (Decimal(0), Decimal(2000)),
     "humidity": (Decimal(0), Decimal(105)),
 }
-UNITS = {
+UNITS: dict[tuple[str, str | None], Callable[[Decimal], Decimal]] = {
     ("temperature", "degC"): lambda v: v,
     ("temperature", "degF"): lambda v: (v - 32) * 5 / 9,
     ("pressure", "hPa"): lambda v: v,
     ("pressure", "kPa"): lambda v: v * 10,
     ("humidity", "%"): lambda v: v,
 }
+# In this order they make up the text that tells two versions of a measurement apart.
+FIELDS = (
+    "measurement_id", "experiment_id", "location_id", "measured_at", "updated_at", "temperature",
+    "temperature_unit", "humidity", "humidity_unit", "pressure", "pressure_unit",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """All that counts: rows of measurements, and per dimension its exports."""
+
+    measurements: Sequence[Mapping[str, str]]
+    experiments: Sequence[Export]
+    locations: Sequence[Export]
+    researchers: Sequence[Export]
 
 
 @dataclass
-class Expected:
-    """The marts as sets of plain rows."""
+class Measurement:
+    """The newest version of a measurement, judged."""
 
-    facts: set[tuple[Any, ...]] = field(default_factory=set)
-    quarantined: set[tuple[Any, ...]] = field(default_factory=set)
-    days: set[tuple[Any, ...]] = field(default_factory=set)
-    months: set[tuple[Any, ...]] = field(default_factory=set)
-    versions: set[tuple[Any, ...]] = field(default_factory=set)
-    superseded: int = 0
+    fields: Mapping[str, str | None]
+    key: int
+    measured_at: datetime | None
+    values: dict[str, Decimal | None] = field(default_factory=dict)
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def day(self) -> date:
+        """The UTC day of a measurement that is a fact."""
+        assert self.measured_at is not None
+        return self.measured_at.date()
 
 
-def expect(rows: Iterable[RawRow], exports: Mapping[datetime, Mapping[str, str]]) -> Expected:
-    """Compute the marts from all raw rows that count and all exports (time -> id -> name)."""
-    expected = Expected()
-    versions = {key: _versions(key, exports) for key in {k for e in exports.values() for k in e}}
-    for key, history in versions.items():
-        expected.versions |= {(key, *version) for version in history}
-    newest: dict[object, RawRow] = {}
-    total = 0
+def expect(accepted: Accepted) -> Marts:
+    """Compute every mart, summary and snapshot, without the columns that begin with `_`."""
+    experiments = history(accepted.experiments, "experiment_id")
+    locations = history(accepted.locations, "location_id")
+    newest = _newest(accepted.measurements)
+    facts = [measurement for measurement in newest if not measurement.reasons]
+    quarantined = [measurement for measurement in newest if measurement.reasons]
+    days: dict[tuple[str, date], list[Measurement]] = defaultdict(list)
+    months: dict[tuple[str, date], list[Measurement]] = defaultdict(list)
+    for fact in facts:
+        experiment = fact.fields["experiment_id"] or ""
+        days[experiment, fact.day].append(fact)
+        months[experiment, fact.day.replace(day=1)].append(fact)
+    names = current_names(experiments, "experiment_name")
+    return {
+        "fact_measurements": [_fact(fact, experiments, locations) for fact in facts],
+        "quarantined_measurements": [_quarantined(row) for row in quarantined],
+        "dim_experiments": experiment_rows(experiments, accepted.researchers),
+        "dim_locations": location_rows(locations),
+        "dim_time": _minutes(facts),
+        "daily_measurement_summary": [
+            {"experiment_id": experiment, "measured_date": day} | _parts(group)
+            for (experiment, day), group in days.items()
+        ],
+        "monthly_measurement_summary": [
+            {"experiment_id": experiment, "month": month} | _parts(group)
+            for (experiment, month), group in months.items()
+        ],
+        "monthly_temperature_summary": [
+            {
+                "experiment_id": experiment,
+                "experiment_name": names.get(experiment, experiment),
+                "month": month,
+            }
+            | _temperature(values)
+            for (experiment, month), group in months.items()
+            if (values := [v for fact in group if (v := fact.values["temperature"]) is not None])
+        ],
+        "snap_experiments": snapshot_rows(experiments, "experiment_id"),
+        "snap_locations": snapshot_rows(locations, "location_id"),
+        "balance": [
+            {
+                "rows": len(accepted.measurements),
+                "facts": len(facts),
+                "quarantined": len(quarantined),
+                "superseded": len(accepted.measurements) - len(newest),
+            }
+        ],
+    }
+
+
+def _newest(rows: Iterable[Mapping[str, str]]) -> list[Measurement]:
+    """Judge the newest version of each measurement: by its own time, then by its content."""
+    versions: dict[int, dict[str, Mapping[str, str | None]]] = defaultdict(dict)
     for row in rows:
-        total += 1
-        identity: object = row["measurement_id"] or tuple(sorted(row.items()))
-        held = newest.get(identity)
-        if held is None or row["updated_at"] > held["updated_at"]:
-            newest[identity] = row
-    expected.superseded = total - len(newest)
-    groups: dict[tuple[str, date], list[Decimal]] = defaultdict(list)
-    for row in newest.values():
-        values, reasons = _checked(row)
-        if reasons:
-            expected.quarantined.add((row["measurement_id"] or None, ",".join(reasons)))
-            continue
-        measured_at = _time(row["measured_at"])
-        assert measured_at is not None
-        names = [v for v in versions.get(row["experiment_id"], []) if v[2] <= measured_at < v[3]]
-        expected.facts.add(
-            (
-                row["measurement_id"],
-                row["experiment_id"],
-                names[0][0] if names else "(unknown)",
-                measured_at,
-                values["temperature"],
-                values["pressure"],
-                values["humidity"],
-            )
-        )
-        group = groups[row["experiment_id"], measured_at.date()]
-        if values["temperature"] is not None:
-            group.append(values["temperature"])
-    for (experiment, day), temperatures in groups.items():
-        expected.days.add((experiment, day, *_parts(temperatures)))
-    expected.months = _months(groups, versions)
-    return expected
+        fields = {name: text_or_none(row[name], "NA") for name in FIELDS}
+        text = "|".join(fields[name] or "" for name in FIELDS)
+        name = fields["measurement_id"]
+        identity = f"row:{text}" if name is None else f"id:{name}"
+        versions[hash_60_bits(f"research_db|{identity}")][text] = fields
+    return [_judged(key, max(texts.items(), key=_rank)[1]) for key, texts in versions.items()]
 
 
-def _months(
-    groups: Mapping[tuple[str, date], list[Decimal]], versions: Mapping[str, list[Version]]
-) -> set[tuple[Any, ...]]:
-    merged: dict[tuple[str, date], list[Decimal]] = defaultdict(list)
-    for (experiment, day), temperatures in groups.items():
-        merged[experiment, day.replace(day=1)] += temperatures
-    months = set()
-    for (experiment, month), values in merged.items():
-        if not values:
-            continue
-        history = versions.get(experiment)
-        name = history[-1][0] if history else experiment
-        with localcontext() as context:
-            context.prec = 50
-            mean = sum(values, Decimal(0)) / len(values)
-            squares = sum(((value - mean) ** 2 for value in values), Decimal(0))
-            spread = (squares / (len(values) - 1)).sqrt() if len(values) > 1 else None
-            months.add(
-                (
-                    experiment,
-                    name,
-                    month,
-                    _rounded(mean, 6),
-                    min(values),
-                    max(values),
-                    None if spread is None else _rounded(spread, 6),
-                    len(values),
-                )
-            )
-    return months
+def _rank(version: tuple[str, Mapping[str, str | None]]) -> tuple[bool, datetime, int]:
+    text, fields = version
+    updated_at = _time(fields["updated_at"])
+    return updated_at is not None, updated_at or EPOCH, -hash_60_bits(text)
 
 
-def _parts(values: list[Decimal]) -> tuple[Any, ...]:
-    if not values:
-        return (0, None, None, None, None)
-    squares = sum((value * value for value in values), Decimal(0))
-    return (len(values), sum(values, Decimal(0)), squares, min(values), max(values))
-
-
-def _versions(key: str, exports: Mapping[datetime, Mapping[str, str]]) -> list[Version]:
-    """Replay the exports in the order of their times; a missing key is a deletion."""
-    history: list[tuple[datetime, str, bool]] = []
-    for time in sorted(exports):
-        name = exports[time].get(key)
-        if name is not None and (not history or history[-1][1:] != (name, False)):
-            history.append((time, name, False))
-        elif name is None and history and not history[-1][2]:
-            history.append((time, history[-1][1], True))
-    starts = [BEGINNING, *(time for time, _, _ in history[1:])]
-    ends = [*(time for time, _, _ in history[1:]), END]
-    return [
-        (name, deleted, start, end)
-        for (_, name, deleted), start, end in zip(history, starts, ends, strict=True)
-    ]
-
-
-def _checked(row: RawRow) -> tuple[dict[str, Decimal | None], list[str]]:
-    reasons = [f"missing_{key}" for key in ("measurement_id", "experiment_id") if not row[key]]
-    for key in ("measured_at", "updated_at"):
-        time = _time(row[key])
-        if not row[key]:
-            reasons.append(f"missing_{key}")
+def _judged(key: int, fields: Mapping[str, str | None]) -> Measurement:
+    judged = Measurement(fields, key, _time(fields["measured_at"]))
+    ids = ("measurement_id", "experiment_id")
+    judged.reasons += [f"missing_{name}" for name in ids if fields[name] is None]
+    for name in ("measured_at", "updated_at"):
+        time = _time(fields[name])
+        if fields[name] is None:
+            judged.reasons.append(f"missing_{name}")
         elif time is None:
-            reasons.append(f"invalid_{key}")
-        elif key == "measured_at" and not FIRST_DAY <= time.date() <= LAST_DAY:
-            reasons.append("measured_at_out_of_range")
-    values: dict[str, Decimal | None] = {}
-    for quantity, (low, high) in LIMITS.items():
-        values[quantity] = None
-        if not row[quantity]:
-            continue
-        convert = UNITS.get((quantity, row[f"{quantity}_unit"]))
-        try:
-            number = Decimal(row[quantity])
-        except InvalidOperation:
-            reasons.append(f"invalid_{quantity}")
-            continue
-        if convert is None:
-            reasons.append(f"unknown_{quantity}_unit")
-            continue
-        values[quantity] = _rounded(convert(number), 4)
-        if not low <= values[quantity] <= high:  # type: ignore[operator]
-            reasons.append(f"{quantity}_out_of_range")
-    if not any(row[quantity] for quantity in LIMITS):
-        reasons.append("no_quantity")
-    return values, reasons
+            judged.reasons.append(f"invalid_{name}")
+        elif name == "measured_at" and not FIRST_DAY <= time.date() <= LAST_DAY:
+            judged.reasons.append("measured_at_out_of_range")
+    for quantity in LIMITS:
+        judged.values[quantity], reason = _quantity(quantity, fields)
+        if reason:
+            judged.reasons.append(reason)
+    if all(fields[quantity] is None for quantity in LIMITS):
+        judged.reasons.append("no_quantity")
+    return judged
 
 
-def _time(text: str) -> datetime | None:
+def _quantity(name: str, fields: Mapping[str, str | None]) -> tuple[Decimal | None, str | None]:
+    """Return a quantity in its canonical unit, and why it is not fit to be stored."""
+    text, unit = fields[name], fields[f"{name}_unit"]
+    if text is None:
+        return None, None
     try:
-        time = datetime.fromisoformat(text)
+        number = Decimal(text)
+    except InvalidOperation:
+        return None, f"invalid_{name}"
+    if abs(number) >= 999_999_999:
+        return None, f"invalid_{name}"
+    if (name, unit) not in UNITS:
+        return None, f"unknown_{name}_unit"
+    low, high = LIMITS[name]
+    value = _rounded(UNITS[name, unit](number.quantize(Decimal("1e-8"), ROUND_DOWN)), 4)
+    return value, None if low <= value <= high else f"{name}_out_of_range"
+
+
+def _fact(
+    fact: Measurement,
+    experiments: Mapping[str, list[Version]],
+    locations: Mapping[str, list[Version]],
+) -> Row:
+    measured_at = fact.measured_at
+    assert measured_at is not None
+    experiment, location = fact.fields["experiment_id"], fact.fields["location_id"]
+    versions = (
+        valid_at(experiments.get(experiment or "", []), measured_at),
+        valid_at(locations.get(location or "", []), measured_at),
+    )
+    return {
+        "measurement_key": fact.key,
+        "measurement_id": fact.fields["measurement_id"],
+        "source_system": "research_db",
+        "experiment_key": versions[0].key if versions[0] else UNKNOWN_KEY,
+        "experiment_id": experiment,
+        "location_key": versions[1].key if versions[1] else UNKNOWN_KEY,
+        "location_id": location,
+        "time_key": _minute(measured_at),
+        "date_key": int(f"{measured_at:%Y%m%d}"),
+        "measured_at": measured_at,
+        **fact.values,
+        "measurement_count": 1,
+    }
+
+
+def _quarantined(measurement: Measurement) -> Row:
+    fields = measurement.fields
+    return {
+        "measurement_key": measurement.key,
+        "source_system": "research_db",
+        **{name: fields[name] for name in ("measurement_id", "experiment_id", "location_id")},
+        "quarantine_reasons": ",".join(measurement.reasons),
+        **{f"source_{name}": fields[name] for name in FIELDS[3:]},
+    }
+
+
+def _minutes(facts: Iterable[Measurement]) -> list[Row]:
+    """One row per minute with a fact, and the unknown minute."""
+    known = []
+    for minute in {_minute(fact.measured_at) for fact in facts if fact.measured_at}:
+        start = EPOCH + timedelta(minutes=minute)
+        known.append(
+            {
+                "time_key": minute,
+                "minute_start": start,
+                "date_key": int(f"{start:%Y%m%d}"),
+                "hour": start.hour,
+                "minute": start.minute,
+                "day_part": ("night", "morning", "afternoon", "evening")[start.hour // 6],
+            }
+        )
+    unknown = dict.fromkeys(("minute_start", "hour", "minute"))
+    return [*known, {**unknown, "time_key": -(2**31), "date_key": -1, "day_part": "(unknown)"}]
+
+
+def _minute(time: datetime) -> int:
+    return (time - EPOCH) // timedelta(minutes=1)
+
+
+def _parts(group: Sequence[Measurement]) -> Row:
+    parts: Row = {"measurement_count": len(group)}
+    for quantity in LIMITS:
+        values = [v for fact in group if (v := fact.values[quantity]) is not None]
+        parts[f"{quantity}_n"] = len(values)
+        parts[f"{quantity}_sum"] = sum(values, Decimal(0)) if values else None
+        squares = sum((value * value for value in values), Decimal(0))
+        parts[f"{quantity}_sum_of_squares"] = squares if values else None
+        parts[f"{quantity}_min"] = min(values, default=None)
+        parts[f"{quantity}_max"] = max(values, default=None)
+    return parts
+
+
+def _temperature(values: Sequence[Decimal]) -> Row:
+    with localcontext() as context:
+        context.prec = 50
+        mean = sum(values, Decimal(0)) / len(values)
+        squares = sum(((value - mean) ** 2 for value in values), Decimal(0))
+        spread = (squares / (len(values) - 1)).sqrt() if len(values) > 1 else None
+        return {
+            "avg_temperature": _rounded(mean, 6),
+            "min_temperature": min(values),
+            "max_temperature": max(values),
+            "temp_stddev": None if spread is None else _rounded(spread, 6),
+            "measurement_count": len(values),
+        }
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(text or "")
     except ValueError:
         return None
     return time.astimezone(UTC).replace(tzinfo=None) if time.tzinfo else time
@@ -187,3 +288,18 @@ def _time(text: str) -> datetime | None:
 
 def _rounded(value: Decimal, places: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP)
+
+
+def calendar() -> list[tuple[Any, ...]]:
+    """Return the rows of dim_date, in the order of its columns."""
+    days = [FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days + 1)]
+    known = [
+        (
+            int(f"{day:%Y%m%d}"), day, day.year, (day.month + 2) // 3, day.month, f"{day:%B}",
+            day.replace(day=1), day.day, day.isocalendar().week, day.isoweekday(), f"{day:%A}",
+            day.isoweekday() > 5,
+        )
+        for day in days
+    ]  # fmt: skip
+    unknown = (None,) * 4
+    return [*known, (-1, *unknown, UNKNOWN, *unknown, UNKNOWN, False)]

@@ -56,6 +56,10 @@ FUNCTIONS = frozenset(
     var_samp variance version
     """.split()  # noqa: SIM905
 )
+_BY_FIRST_WORD = {
+    first: [phrase for phrase in PHRASES if phrase[0] == first]
+    for first in {phrase[0] for phrase in PHRASES}
+}
 NOT_FUNCTIONS = frozenset(
     """
     IN AND OR NOT AS ON USING VALUES OVER PARTITION BY WHERE FROM JOIN HAVING SELECT WHEN THEN ELSE
@@ -70,7 +74,7 @@ NOT_FUNCTIONS = frozenset(
 def check_phrases(tokens: Sequence[Token]) -> None:
     """Raise for the first construct of `PHRASES` or type of `TYPES`."""
     for at, token in enumerate(tokens):
-        for phrase in PHRASES:
+        for phrase in _BY_FIRST_WORD.get(token.keyword or token.text, ()):
             ahead = tokens[at : at + len(phrase)]
             if len(ahead) == len(phrase) and all(
                 t.spells(w) for t, w in zip(ahead, phrase, strict=True)

@@ -117,6 +117,10 @@ class StandIn:
         """Run engine SQL as the superuser, past the stand-in: for assertions and preparation."""
         return self._call(self._shared.record(sql))
 
+    def copy_database(self, source: str, target: str) -> None:
+        """Replace the database `target` by a copy of `source`, cutting off who is connected."""
+        self._call(self._copy_database(source, target))
+
     def connect(self, **options: Any) -> Connection:
         """Connect with the real driver; `options` win over the stand-in's own."""
         return redshift_connector.connect(
@@ -159,6 +163,21 @@ class StandIn:
         server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
         self._server = server
         self.port = server.sockets[0].getsockname()[1]
+
+    async def _copy_database(self, source: str, target: str) -> None:
+        admin = await self._login("postgres")
+        async with self._shared.lock:
+            self._shared.side.close()
+            await admin.query(f"drop database if exists {target} with (force)")
+            while await admin.query(
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                f"where datname = {literal(source).text}"
+            ):
+                await asyncio.sleep(0.01)
+            copy = f"create database {target} template {source} strategy file_copy owner {USER}"
+            await admin.query(copy)
+            self._shared.side = await self._login(DATABASE)
+        admin.close()
 
     async def _shut(self) -> None:
         if hasattr(self, "_server"):

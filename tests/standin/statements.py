@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tests.standin import admin, ddl
@@ -29,7 +29,8 @@ async def translate(tokens: list[Token], session: Session) -> Plan:
     if word == "EXPLAIN":
         return Plan(tokens=[tokens[0], *await translate_query(tokens[1:], session.backend)])
     if word in ("BEGIN", "START"):
-        return Plan(tokens=lex("begin"))
+        read_only = any(a.spells("READ") and b.spells("ONLY") for a, b in pairwise(tokens))
+        return Plan(tokens=lex("begin read only" if read_only else "begin"))
     if word in ("COMMIT", "END", "ROLLBACK", "ABORT"):
         if any(t.spells("TO") for t in tokens):
             raise refuse("ROLLBACK TO SAVEPOINT")
@@ -74,7 +75,7 @@ def _check_merge(cursor: Cursor) -> None:
     if cursor.peek("("):
         raise refuse("a subquery as MERGE's source")
     rest = cursor.rest()
-    pairs = list(itertools.pairwise(rest))
+    pairs = list(pairwise(rest))
     matched = sum(a.spells("WHEN") and b.spells("MATCHED") for a, b in pairs)
     unmatched = sum(a.spells("WHEN") and b.spells("NOT") for a, b in pairs)
     if (matched, unmatched) != (1, 1):

@@ -254,6 +254,10 @@ def test_groups_roles_and_grants(standin: StandIn, golden: Connection) -> None:
                 "'golden%' order by 1") == [
         ["golden_group", "group"], ["golden_role", "role"], ["golden_user", "user"],
     ]  # fmt: skip
+    for wrong in ("grant golden_role to golden_user", "grant select on golden to golden_role",
+                  "grant select on golden to role golden_user", "grant create user to golden_user",
+                  "grant select on golden to role golden_role with grant option"):  # fmt: skip
+        assert failure(golden, wrong)["C"] in ("0A000", "42704"), wrong
     with standin.connect(user="golden_user", password="Secret12") as connection:
         assert value(connection, "select count(*) from golden") == 3
         assert failure(connection, "delete from golden")["C"] == "42501"

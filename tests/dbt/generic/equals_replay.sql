@@ -16,28 +16,16 @@ with exports as (
 
 ),
 
-ranked_records as (
+records as (
 
     select
         exports.n,
-        staged.{{ column_name }} as natural_key,
-        {% for column in columns -%}
-        coalesce(cast(staged.{{ column }} as varchar(4000)), '(null)') as {{ column }},
-        {% endfor -%}
-        row_number() over (
-            partition by exports.n, staged.{{ column_name }}
-            order by {% for column in columns %}staged.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-        ) as position
+        staged.{{ column_name }} as natural_key
+        {%- for column in columns %},
+        coalesce(cast(staged.{{ column }} as varchar(4000)), '(null)') as {{ column }}
+        {%- endfor %}
     from {{ staging }} as staged
     inner join exports on staged._batch_id = exports.batch_id
-    where staged.{{ column_name }} is not null
-
-),
-
-records as (
-
-    select * from ranked_records
-    where position = 1
 
 ),
 

@@ -1,0 +1,81 @@
+"""Where histories are played: a warehouse that can be put back to its state after a first build."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from loaders.dbt_runner import Dbt
+from loaders.project import Project
+from loaders.staging.objects import Staging
+from tests.project.events import Built, History, Loaded, Ran, moves
+from tests.project.histories import A_BIT_OF_ALL
+from tests.project.player import BUILD, Counted, Player, Tally
+from tests.project.replay import ReplayedDbt
+
+BUILT_FROM_NOTHING = "built_from_nothing"
+PLAY = settings(
+    deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
+SAME = settings(PLAY, derandomize=True)
+SOAK = int(os.environ.get("SOAK_HISTORIES", "2000"))
+
+
+@dataclass
+class Ground:
+    """One target; `reset` empties its bucket and puts the warehouse back to its first build."""
+
+    name: str
+    project: Project
+    dbt: Dbt
+    replayed: ReplayedDbt
+    reset: Callable[[], None]
+    built: Tally = field(default_factory=Tally)
+    copied: Tally = field(default_factory=Tally)
+
+    def build(self, history: History) -> Counted:
+        """Play a history with dbt; return what the warehouse holds at the end."""
+        self.reset()
+        return Player(self.project, self.dbt, self.built, history).play()
+
+    def replay(self, history: History) -> Counted:
+        """Play a history with what dbt has sent; return what the warehouse holds at the end."""
+        self.reset()
+        return Player(self.project, self.replayed, self.copied, history).play()
+
+    @contextmanager
+    def reported(self, config: pytest.Config) -> Iterator[Ground]:
+        """Say at the end what was played and compared."""
+        yield self
+        capture = config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            for kind, tally in (("built by dbt", self.built), ("replayed", self.copied)):
+                if tally.histories:
+                    print(f"\n{self.name}, {kind}: {tally}", end="")
+
+
+def clear(staging: Staging) -> None:
+    """Delete all objects."""
+    for item in list(staging.list("")):
+        staging.client.delete_object(Bucket=staging.bucket, Key=item.key)
+
+
+def check_what_dbt_sends(ground: Ground) -> None:
+    """Check that a build sends the same without news, with some, and with late exports."""
+    for arguments in ((), ("--full-refresh",)):
+        ground.reset()
+        player = Player(ground.project, ground.dbt, Tally(), A_BIT_OF_ALL)
+        seen = []
+        for events in ((), A_BIT_OF_ALL.events[:7], A_BIT_OF_ALL.events[7:]):
+            for move in moves(History("fail", events)):
+                player.do(Loaded() if isinstance(move, Ran | Built) else move)
+            _, sent = ground.replayed.record("build", *BUILD, *arguments)
+            seen.append([statement.shape for statement in sent])
+        assert len(seen[0]) > 100
+        assert seen[1] == seen[0]
+        assert seen[2] == seen[0]

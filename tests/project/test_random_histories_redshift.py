@@ -1,0 +1,120 @@
+"""The same histories on Redshift's stand-in, loaded by COPY and built by dbt-redshift."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+
+from loaders.dbt_runner import Dbt
+from loaders.embedded.object_store import ObjectStore
+from loaders.project import Project
+from loaders.warehouse.setup import setup
+from tests.project.desk import ROOT
+from tests.project.events import Built, History, Ran
+from tests.project.grounds import (
+    BUILT_FROM_NOTHING,
+    PLAY,
+    SAME,
+    SOAK,
+    Ground,
+    check_what_dbt_sends,
+    clear,
+)
+from tests.project.histories import A_BIT_OF_ALL, histories
+from tests.project.player import BUILD
+from tests.project.replay import ReplayedDbt
+from tests.standin.server import Settings, StandIn
+
+
+@pytest.fixture(scope="module")
+def redshift_ground(
+    dbt_environment: Path,
+    object_store: ObjectStore,
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
+) -> Iterator[Ground]:
+    """Give a stand-in of its own, whose database is replaced, built by dbt from nothing."""
+    place = tmp_path_factory.mktemp("histories-redshift")
+    endpoint = object_store.environment()["AWS_ENDPOINT_URL_S3"]
+    standin = StandIn(place / "standin", settings=Settings(s3_endpoint=endpoint))
+    standin.start()
+    output = {
+        "type": "redshift",
+        "host": standin.host,
+        "port": standin.port,
+        "user": standin.user,
+        "password": standin.password,
+        "dbname": standin.database,
+        "schema": "research_warehouse",
+        "sslmode": "verify-full",
+        "threads": 2,
+        "retries": 0,
+    }
+    profile = {"research_warehouse": {"target": "redshift", "outputs": {"redshift": output}}}
+    (place / "profiles.yml").write_text(yaml.safe_dump(profile))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(standin.ca_file))
+        patch.setenv("DBT_TARGET_PATH", str(place / "target"))
+        patch.setenv("DBT_LOG_PATH", str(place / "logs"))
+        project = Project.open(ROOT, "redshift", place)
+        with project.warehouse() as warehouse:
+            setup(warehouse, project.contracts)
+        dbt = Dbt(project.settings, quiet=True)
+        dbt.invoke("build", *BUILD[:4])
+        standin.copy_database(standin.database, BUILT_FROM_NOTHING)
+
+        def reset() -> None:
+            clear(project.staging)
+            standin.copy_database(BUILT_FROM_NOTHING, standin.database)
+
+        def connect() -> object:
+            connection = standin.connect()
+            connection.autocommit = True  # as dbt-redshift does, whose BEGINs are recorded
+            return connection
+
+        replayed = ReplayedDbt(project.settings, connect)
+        with Ground("Redshift", project, dbt, replayed, reset).reported(pytestconfig) as ground:
+            yield ground
+        clear(project.staging)
+    standin.stop()
+
+
+def test_a_short_history(redshift_ground: Ground) -> None:
+    """All at once: a build here takes ten times as long as on PostgreSQL."""
+    events = tuple(e for e in A_BIT_OF_ALL.events if not isinstance(e, Ran | Built))
+    redshift_ground.build(History(A_BIT_OF_ALL.on_changed_file, events))
+
+
+@pytest.mark.ci
+def test_what_dbt_sends_does_not_depend_on_the_data(redshift_ground: Ground) -> None:
+    check_what_dbt_sends(redshift_ground)
+
+
+@pytest.mark.ci
+def test_one_history_of_all(redshift_ground: Ground) -> None:
+    assert redshift_ground.build(A_BIT_OF_ALL) == redshift_ground.replay(A_BIT_OF_ALL)
+
+
+@pytest.mark.ci
+@settings(SAME, max_examples=25)
+@given(history=histories)
+def test_histories(redshift_ground: Ground, history: History) -> None:
+    assert redshift_ground.build(history) == redshift_ground.replay(history)
+
+
+@pytest.mark.ci
+@settings(SAME, max_examples=100)
+@given(history=histories)
+def test_replayed_histories(redshift_ground: Ground, history: History) -> None:
+    redshift_ground.replay(history)
+
+
+@pytest.mark.slow
+@settings(PLAY, max_examples=SOAK // 4)
+@given(history=histories)
+def test_many_replayed_histories(redshift_ground: Ground, history: History) -> None:
+    redshift_ground.replay(history)
