@@ -158,6 +158,15 @@ def test_times_are_the_reference_plus_so_many_units(
         assert abs(found - expected) <= timedelta(milliseconds=1 if halves else 0)
 
 
+def test_fractions_that_doubles_cannot_hold_come_back_as_they_were_meant() -> None:
+    known = np.zeros(24, bool)
+    days = 737_595 + np.arange(24) / 24
+    hours = to_utc(days, known, "days since 0001-01-01", "proleptic_gregorian")
+    assert hours.tolist() == [datetime(2020, 6, 20, hour) for hour in range(24)]
+    tenths = to_utc(1000 + np.arange(24) / 10, known, "seconds since 2020-01-01", None)
+    assert [time.microsecond for time in tenths.tolist()] == [i % 10 * 100_000 for i in range(24)]
+
+
 @pytest.mark.parametrize(
     ("units", "calendar", "numbers", "reason"),
     [
