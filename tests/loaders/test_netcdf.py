@@ -205,6 +205,9 @@ FORMATS = ("NETCDF3_CLASSIC", "NETCDF3_64BIT", "NETCDF4", "NETCDF4_CLASSIC")
 def test_stations_times_flags_and_ranges(tmp_path: Path, form: str) -> None:
     path = tmp_path / "stations.nc"
     station_series().to_netcdf(path, format=form, engine="netcdf4")
+    dataset = NetcdfDataset(path)
+    assert dataset.format == form.split("_")[0].lower()
+    dataset.close()
     rows = observations(path)
     common = {"variable": "temperature", "standard_name": "air_temperature", "unit": "degC"}
 
@@ -374,7 +377,7 @@ def test_plain_hdf5_is_read_by_names_and_indices(tmp_path: Path) -> None:
     path = tmp_path / "plain.h5"
     with h5py.File(path, "w") as file:
         file["latitude"] = np.array([10.0, 20.0])
-        file["counts"] = np.array([[1, 2, 3], [4, 5, 6]], "int32")
+        file["counts"] = np.arange(2 * 4 * 3, dtype="int32").reshape(2, 4, 3)
         file["label"] = "text"
         file.attrs["made"] = "by hand"
     dataset = NetcdfDataset(path)
@@ -386,12 +389,11 @@ def test_plain_hdf5_is_read_by_names_and_indices(tmp_path: Path) -> None:
     }
     dataset.close()
     rows = observations(path)
-    assert [(r["latitude"], r["observed_at"], r["value"]) for r in rows] == [
-        (lat, None, value)
-        for lat, values in ((10.0, (1, 2, 3)), (20.0, (4, 5, 6)))
-        for value in values
+    assert [row["value"] for row in rows] == list(range(24))
+    assert {row["observed_at"] for row in rows} == {None}
+    assert [(r["latitude"], *json.loads(r["coordinates"]).values()) for r in rows] == [
+        (latitude, i, j) for latitude in (10.0, 20.0) for i in range(4) for j in range(3)
     ]
-    assert [list(json.loads(r["coordinates"]).values()) for r in rows] == [[0], [1], [2]] * 2
 
 
 def test_a_file_that_is_cut_short_is_refused_by_name(tmp_path: Path) -> None:
