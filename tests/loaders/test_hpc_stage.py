@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import xarray as xr
+from either import TARGETS, AnyLab, lab_of
 from hpc_files import INMET, station_series
 from loading import Lab
 
@@ -72,9 +73,16 @@ def test_the_contracts_are_what_is_written(contracts: dict[str, Contract]) -> No
         assert [column.name for column in contract.columns] == list(TABLES[table])
 
 
-def test_from_netcdf_to_rows_in_postgres(
-    lab: Lab, contracts: dict[str, Contract], stations: Path
+@pytest.fixture(params=TARGETS)
+def target(request: pytest.FixtureRequest) -> AnyLab:
+    """Give a fresh lab on each target."""
+    return lab_of(request)
+
+
+def test_from_netcdf_to_rows_of_either_warehouse(
+    target: AnyLab, contracts: dict[str, Contract], stations: Path
 ) -> None:
+    lab, schemas = target, target.schemas
     result = stage(lab.staging, stations)
     lab.setup(*contracts.values())
     loaded = lab.load(*contracts.values())
@@ -87,23 +95,23 @@ def test_from_netcdf_to_rows_in_postgres(
     ]
     rows = lab.fetch(
         "select file_id, station, observed_at, latitude, height_m, value "
-        "from raw_hpc.observations order by position"
+        f"from {schemas.raw('hpc', 'observations').sql} order by position"
     )
     assert [row[:-1] for row in rows] == expected
     np.testing.assert_allclose([row[-1] for row in rows], frame["temperature"], rtol=1e-6)
     (outcome,) = result.files
     assert lab.fetch(
         "select experiment_id, file_id, format, bytes, archive_bucket, archive_key, is_staged, "
-        "value_count, missing_count, staged_count from raw_hpc.files"
+        f"value_count, missing_count, staged_count from {schemas.raw('hpc', 'files').sql}"
     ) == [
         (
             *("exp-1", sha256(stations), "netcdf4", stations.stat().st_size),
-            *(lab.bucket, outcome.archive_key, True, 6, 1, 5),
+            *(lab.staging.bucket, outcome.archive_key, True, 6, 1, 5),
         )
     ]
     assert lab.fetch(
-        "select variable, role, value_count, missing_count, staged_count from raw_hpc.variables "
-        "order by variable"
+        "select variable, role, value_count, missing_count, staged_count "
+        f"from {schemas.raw('hpc', 'variables').sql} order by variable"
     ) == [
         ("alt", "coordinate", 2, None, None),
         ("lat", "coordinate", 2, None, None),
@@ -113,7 +121,7 @@ def test_from_netcdf_to_rows_in_postgres(
         ("temperature_qc", "flag", 6, None, None),
         ("time", "coordinate", 3, None, None),
     ]
-    ((text,),) = lab.fetch("select attributes from raw_hpc.files")
+    ((text,),) = lab.fetch(f"select attributes from {schemas.raw('hpc', 'files').sql}")
     assert json.loads(text) == {
         "featureType": "timeSeries",
         "title": "two stations",
@@ -279,6 +287,12 @@ def test_an_experiment_that_is_no_key_is_wrong_use(
 ) -> None:
     with pytest.raises(UsageError, match="1 to 36 letters"):
         stage_files(lab.staging, [stations], experiment, dialect=BUILT_IN["plain"])
+
+
+def test_a_folder_without_files_of_a_known_kind_is_wrong_use(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("no data")
+    with pytest.raises(UsageError, match=r"has one of these names: \.nc"):
+        stage(lab.staging, tmp_path)
 
 
 def test_row_groups_are_full_whatever_the_blocks_were(lab: Lab, tmp_path: Path) -> None:
