@@ -327,7 +327,12 @@ def test_a_trajectory_takes_its_place_from_every_step(tmp_path: Path) -> None:
     xr.Dataset(
         {
             "pres": ("time", 1000 - steps, {"units": "hPa"}),
-            "co2": ("time", 400 + steps, {"units": "1e-6", "coordinates": "lat lon alt pres"}),
+            "qc": ("time", np.arange(5, dtype="int32")),  # a flag because `co2` says so
+            "co2": (
+                "time",
+                400 + steps,
+                {"units": "1e-6", "coordinates": "lat lon alt pres", "ancillary_variables": "qc"},
+            ),
         },
         coords={
             "time": ("time", steps, {"units": "seconds since 2025-06-19 00:00:00 0:00"}),
@@ -338,7 +343,10 @@ def test_a_trajectory_takes_its_place_from_every_step(tmp_path: Path) -> None:
         },
         attrs={"site_id": "bnf", "facility_id": "M1"},
     ).to_netcdf(path, format="NETCDF3_CLASSIC", engine="netcdf4")
-    rows = [row for row in observations(path) if row["variable"] == "co2"]
+    staged = observations(path)
+    assert {row["variable"] for row in staged} == {"pres", "co2"}
+    rows = [row for row in staged if row["variable"] == "co2"]
+    assert [row["quality_flag"] for row in rows] == ["0", "1", "2", "3", "4"]
     assert [
         (r["value"], r["observed_at"], r["latitude"], r["longitude"], r["height_m"]) for r in rows
     ] == [
@@ -353,7 +361,7 @@ def test_a_trajectory_takes_its_place_from_every_step(tmp_path: Path) -> None:
     ]
     assert {row["station"] for row in rows} == {"bnf-M1"}
     # What `coordinates` names and no axis is, is a value as well.
-    assert [row["value"] for row in observations(path) if row["variable"] == "pres"] == [
+    assert [row["value"] for row in staged if row["variable"] == "pres"] == [
         1000.0, 999.0, 998.0, 997.0, 996.0,
     ]  # fmt: skip
 
