@@ -114,6 +114,64 @@ def setup(options: Options) -> None:
     reports.print_left_out(left_out)
 
 
+@cli.group()
+def stage() -> None:
+    """Put files of other forms into the staging bucket, as Parquet that `load` takes."""
+
+
+@stage.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--experiment", required=True, help="The experiment_id that the files belong to.")
+@click.option(
+    "--dialect",
+    default="plain",
+    show_default=True,
+    help="Of CSV files: plain, inmet, or a YAML file that describes one.",
+)
+@click.option(
+    "--max-values",
+    type=click.IntRange(min=0),
+    default=1_000_000,
+    show_default=True,
+    help="Files with more values are archived and registered only; 0: all of them.",
+)
+@click.option("--again", is_flag=True, help="Stage files that were staged before as well.")
+@_common
+def hpc(
+    options: Options,
+    paths: tuple[Path, ...],
+    experiment: str,
+    dialect: str,
+    max_values: int,
+    again: bool,
+) -> None:
+    """Stage NetCDF, HDF5 and CSV files, and those below directories.
+
+    The originals go to archive/, their values to hpc/. What was staged before is skipped, by its
+    checksum; a file that cannot be read does not stop the others.
+    """
+    from loaders.exporters.csv_dialect import find_dialect
+    from loaders.exporters.stage import stage_files
+
+    project = options.open()
+    with reports.staging_progress(enabled=not options.as_json) as (on_values, on_file):
+        result = stage_files(
+            project.staging,
+            paths,
+            experiment,
+            dialect=find_dialect(dialect),
+            max_values=max_values,
+            again=again,
+            on_values=on_values,
+            on_file=on_file,
+        )
+    if options.as_json:
+        display.print_json(result, sys.stdout)
+    else:
+        reports.print_staged(result)
+    raise SystemExit(result.exit_code)
+
+
 @cli.command()
 @_common
 def plan(options: Options) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, Transfe
 from rich.progress import Progress as Bars
 
 from loaders.display import human_bytes, print_table, printable
+from loaders.exporters.outcome import FileOutcome, StageResult
 from loaders.history import RunRecord, TableStatus
 from loaders.load_run import LoadResult, RefusedFile
 from loaders.rejects import PartlyLoaded, RefusedGeneration
@@ -206,3 +208,54 @@ def progress(*, enabled: bool) -> Iterator[Callable[[Progress], None]]:
                 bars.advance(tasks[report.source_table], advance)
 
         yield show
+
+
+def print_staged(result: StageResult) -> None:
+    """Print what became of all files together; each had its line before."""
+    counts = Counter(file.status for file in result.files)
+    shown = ", ".join(f"{number} {status}" for status, number in counts.items())
+    values = sum(file.staged for file in result.files)
+    click.echo(f"{shown}; {values} values in {result.seconds:.1f} s")
+    if counts["staged"] or counts["referenced"]:
+        click.echo("`warehouse load` takes them")
+
+
+@contextmanager
+def staging_progress(
+    *, enabled: bool
+) -> Iterator[tuple[Callable[[Path, int, int], None], Callable[[FileOutcome], None]]]:
+    """Yield the callbacks of staging: a line a file, and on a terminal a bar for its values."""
+    if not enabled:
+        yield (lambda path, done, total: None), (lambda outcome: None)
+        return
+    if not sys.stderr.isatty():
+        yield (lambda path, done, total: None), _print_file
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f} %"))
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[Path, TaskID] = {}
+
+        def on_values(path: Path, done: int, total: int) -> None:
+            if path not in tasks:
+                tasks[path] = bars.add_task(printable(path.name), total=total)
+            bars.update(tasks[path], completed=done)
+
+        def on_file(outcome: FileOutcome) -> None:
+            if outcome.path in tasks:
+                bars.remove_task(tasks.pop(outcome.path))
+            _print_file(outcome)
+
+        yield on_values, on_file
+
+
+def _print_file(outcome: FileOutcome) -> None:
+    if outcome.status == "refused":
+        click.echo(printable(f"refused: {outcome.detail}"), err=True)
+        return
+    size = human_bytes(outcome.bytes)
+    what = {
+        "staged": f"{outcome.staged} values, {outcome.missing} missing",
+        "referenced": f"{outcome.values} values stay in the archive",
+        "skipped": str(outcome.detail),
+    }[outcome.status]
+    click.echo(printable(f"{outcome.status}: {outcome.path} ({size}): {what}"))

@@ -1,0 +1,1 @@
+"""Exporters: files of HPC projects become typed Parquet in the staging bucket."""
