@@ -117,7 +117,8 @@ def postgres_site(
 @pytest.fixture(scope="session")
 def redshift_site(both: Both, standin: StandIn) -> Site:
     """Give the stand-in as the parity tests leave it: after a full refresh."""
-    standin.admin("grant select on raw_research_db.researchers to research_builders")
+    with both.desk.owner.warehouse() as warehouse:
+        set_up_roles(warehouse, both.desk.owner.contracts)  # of a raw table that was made anew
 
     def connect(user: str) -> Any:
         connection = standin.connect(user=user, password=PASSWORD)
