@@ -16,7 +16,7 @@ demo: $(VENV)/demo.installed ## set up, load and build real data on the embedded
 test: $(VENV)/dev.installed ## set up and run the tests
 	@$(BIN)/python -m pytest -m "not slow and not ci and not redshift" -n 2 --dist loadgroup
 
-test-all: $(VENV)/dev.installed ## what CI runs: the tests, and the longer ones of crashes, faults and histories
+test-all: $(VENV)/dev.installed ## the tests, and the longer ones of crashes, faults and histories (an hour or so)
 	@$(BIN)/python -m pytest -m "not slow and not redshift" -n 2 --dist loadgroup
 
 test-redshift: $(VENV)/dev.installed ## run the parity test on your own Redshift; says which variables it needs

@@ -23,7 +23,7 @@ from loaders.contracts import Contract, load_contracts
 from loaders.load_run import make_plan
 from loaders.warehouse.base import Warehouse
 
-SAMPLE = 3  # in make test so many points of each scenario; CI takes all
+SAMPLE = 3  # in make test so many points of each scenario; make test-all takes all
 # What a load does, as the watched drivers name it: the enumeration must have seen each of these.
 STEPS = {
     "postgres": [

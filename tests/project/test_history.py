@@ -91,6 +91,7 @@ def test_an_export_that_cannot_be_right_leaves_history_as_it_is(empty: Desk) -> 
     assert empty.rows("select * from dim_experiments order by experiment_key") == before
 
 
+@pytest.mark.ci
 def test_facts_carry_the_version_of_their_time_also_when_it_comes_after_them(empty: Desk) -> None:
     facts = (
         "select f.measurement_id, e.experiment_name, e.current_experiment_name "
@@ -120,6 +121,7 @@ def test_facts_carry_the_version_of_their_time_also_when_it_comes_after_them(emp
     assert empty.rows(facts) == [*expected[:2], ("before", "Between", "Second")]
 
 
+@pytest.mark.ci
 def test_an_export_that_was_replaced_is_replayed_as_it_is_now(empty: Desk) -> None:
     empty.put_experiments("20200101", {"experiment_name": "Wrong"})
     empty.put_experiments("20200201", {"experiment_name": "Second"})
@@ -129,6 +131,7 @@ def test_an_export_that_was_replaced_is_replayed_as_it_is_now(empty: Desk) -> No
     assert [name for name, *_ in empty.rows(VERSIONS)] == ["Right", "Second"]
 
 
+@pytest.mark.ci
 def test_of_two_exports_as_of_one_time_the_key_that_sorts_last_counts(empty: Desk) -> None:
     empty.put_experiments("20200101", {"experiment_name": "First"})
     empty.refresh()
