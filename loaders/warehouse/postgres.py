@@ -44,6 +44,11 @@ from loaders.warehouse.outcomes import (
 from loaders.warehouse.types import from_postgres
 
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10}
+# The same for the server's side: what a vanished client has locked is free within a minute.
+SERVER_KEEPALIVES = (
+    "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; "
+    "set tcp_keepalives_count = 3; set tcp_user_timeout = 60000"
+)
 CONNECT_SECONDS = 10
 ROWS_PER_FETCH = 500
 # One setup at a time, in any database of the server: a number of our own for the lock.
@@ -76,6 +81,7 @@ class PostgresWarehouse(Warehouse):
             kind = UsageError if any(t in str(error) for t in _LOGIN_FAILED) else Transient
             raise kind(f"PostgreSQL: {error}") from None
         self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        self.execute(SERVER_KEEPALIVES)
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See Database."""

@@ -6,13 +6,14 @@ import os
 import signal
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crash_scenarios import SCENARIOS, lab_of
 from cutting_proxy import CuttingProxy, When
-from loading import write_sources
+from loading import Lab, write_sources
 from test_crash_points import assert_healed
 
 from loaders.contracts import load_contracts
@@ -103,6 +104,15 @@ def test_a_fault_at_any_statement_on_redshift_is_healed_by_the_same_run(
         struck += 1
     assert struck > 20
     print(f"redshift {name}: {struck} statements, {fault}")
+
+
+def test_the_server_gives_a_vanished_client_up_within_a_minute(lab: Lab) -> None:
+    settings = ("tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_keepalives_count")
+    with closing(lab.connect()) as warehouse:
+        idle, interval, count = (int(warehouse.fetch(f"show {name}")[0][0]) for name in settings)
+        assert warehouse.fetch("show tcp_user_timeout") == [("60000",)]  # ms
+    assert min(idle, interval, count) > 0  # 0 is the operating system's own: two hours
+    assert idle + interval * count <= 60
 
 
 @pytest.fixture(scope="module")
