@@ -258,14 +258,14 @@ def test_the_plan_of_another_dialect_reads_the_canonical_files_below_the_root(
 ) -> None:
     made = contract_of(tmp_path, MEASUREMENTS, csv={"delimiter": ";"})
     lab.setup(made)
-    lab.bucket.put("deep/root/lab/measurements/a.csv.gz", b"")
+    lab.bucket.put("deep/folder/lab/measurements/a.csv.gz", b"")
     warehouse = lab.connect()
     try:
-        staging = Staging(lab.bucket.client, lab.bucket.name, "deep/root/")
+        staging = Staging(lab.bucket.client, lab.bucket.name, "deep/folder/")
         text = warehouse.copy_sql(make_plan([made], warehouse, staging).batches[0])
     finally:
         warehouse.close()
-    work = f"s3://{lab.bucket.name}/deep/root/_warehouse/<run>/"
+    work = f"s3://{lab.bucket.name}/deep/folder/_warehouse/<run>/"
     assert f"from '{work}manifest-0.json' " in text
     assert f'{{"entries": [{{"url": "{work}0", "mandatory": true}}]}}' in text
     assert "gzip" not in text
