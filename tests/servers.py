@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -44,6 +46,22 @@ def postgres(reachable_directory: Path) -> Iterator[EmbeddedPostgres]:
     server.start()
     yield server
     server.remove()
+
+
+def kill_server(server: EmbeddedPostgres) -> None:
+    """Kill every process of a server at once."""
+    postmaster = server.pid
+    assert postmaster
+    family = [postmaster]
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == postmaster:
+            family.append(int(status.parent.name))
+    for pid in family:
+        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,6 +18,7 @@ from loaders.contracts import load_contracts
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.errors import Transient
 from loaders.warehouse.base import Progress
+from tests.servers import kill_server
 from tests.standin.faults import Faults
 from tests.standin.fixtures import Bucket
 from tests.standin.server import StandIn
@@ -125,22 +124,6 @@ def mortal(reachable_directory: Path) -> Iterator[EmbeddedPostgres]:
     server.start()
     yield server
     server.remove()
-
-
-def kill_server(server: EmbeddedPostgres) -> None:
-    """Kill every process of a server at once."""
-    postmaster = server.pid
-    assert postmaster
-    family = [postmaster]
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = status.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == postmaster:
-            family.append(int(status.parent.name))
-    for pid in family:
-        os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("step", ["claimed", "reading", "read", "recorded", "committed"])
