@@ -12,7 +12,7 @@ import pytest
 from crash_scenarios import SCENARIOS, lab_of
 from cutting_proxy import CuttingProxy, When
 from loading import Lab, write_sources
-from test_crash_points import assert_healed
+from test_crash_points import assert_healed, sample
 
 from loaders.contracts import load_contracts
 from loaders.embedded.postgres import EmbeddedPostgres
@@ -47,7 +47,7 @@ def load_through(
     return proxy.exchanges
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", sample(SCENARIOS, "replace"))
 def test_an_unknown_commit_is_settled_by_the_same_run(
     database: dict[str, Any], staging_bucket: tuple[str, Any], tmp_path: Path, name: str
 ) -> None:
@@ -126,7 +126,9 @@ def mortal(reachable_directory: Path) -> Iterator[EmbeddedPostgres]:
     server.remove()
 
 
-@pytest.mark.parametrize("step", ["claimed", "reading", "read", "recorded", "committed"])
+@pytest.mark.parametrize(
+    "step", sample(["claimed", "reading", "read", "recorded", "committed"], "reading", "committed")
+)
 def test_a_server_killed_during_a_load_loses_and_doubles_nothing(
     mortal: EmbeddedPostgres, staging_bucket: tuple[str, Any], tmp_path: Path, step: str
 ) -> None:
