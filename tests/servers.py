@@ -8,6 +8,7 @@ import signal
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,8 @@ def kill_server(server: EmbeddedPostgres) -> None:
         if int(fields[1]) == postmaster:
             family.append(int(status.parent.name))
     for pid in family:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # gone by itself meanwhile
+            os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture
