@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from loaders.formats.csv_form import CsvForm
 from loaders.formats.csv_grammar import Grammar
 from loaders.formats.faults import OF_ONE_RECORD, RAW_BYTES, Fault, FileRefused, Reason, Rejects
-from loaders.formats.source_bytes import ByteStream, SourceError, plain_blocks, utf8_blocks
+from loaders.formats.source_bytes import ByteStream, SourceError, limited, plain_blocks, utf8_blocks
 
 _BOM = b"\xef\xbb\xbf"
 _OTHER_KINDS = {
@@ -67,9 +67,10 @@ class CsvScanner:
         self._form = form
         self._delimiter = form.delimiter.encode()
         self._unquoted = re.compile(rb'[^"\r\n%b]*+' % re.escape(self._delimiter))
-        self._blocks = plain_blocks(stream)
+        blocks = plain_blocks(stream)
         if form.codec != "utf-8":
-            self._blocks = utf8_blocks(self._blocks, form.codec)
+            blocks = utf8_blocks(blocks, form.codec)
+        self._blocks = limited(blocks, form.max_bytes)
         self._buffer = b""  # UTF-8, begins at a record's start
         self._filled = 0  # bytes that ever came into the buffer
         self._final = False  # the buffer holds the rest of the file
@@ -329,20 +330,11 @@ class CsvScanner:
                 if block is None:
                     self._final = True
                 else:
-                    parts.append(self._within_limit(block))
+                    parts.append(block)
                     self._filled += len(block)
         except SourceError as error:
             self._broken = error
         self._buffer = b"".join(parts)
-
-    def _within_limit(self, block: bytes) -> bytes:
-        most = self._form.max_bytes
-        if most is not None and self._filled + len(block) > most:
-            self._broken = SourceError(
-                Reason.FILE_TOO_LARGE, f"the file holds more than {most} bytes decompressed"
-            )
-            return block[: most - self._filled]
-        return block
 
     def _consume(self, length: int, lines: int | None = None) -> bytes:
         taken, self._buffer = self._buffer[:length], self._buffer[length:]

@@ -14,7 +14,7 @@ from typing import Any
 
 from loaders.formats.faults import RAW_BYTES, Fault, FileRefused, Reason, Rejects
 from loaders.formats.json_form import MAX_DEPTH, MAX_DIGITS, MAX_STRING_BYTES, JsonForm
-from loaders.formats.source_bytes import ByteStream, SourceError, plain_blocks
+from loaders.formats.source_bytes import ByteStream, SourceError, limited, plain_blocks
 
 CHUNK_BYTES = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
@@ -49,7 +49,7 @@ class JsonScanner:
         self.bytes_read = 0
         """Bytes of the file, decompressed, that were consumed so far."""
         self._form = form
-        self._blocks = plain_blocks(stream)
+        self._blocks = limited(plain_blocks(stream), form.max_bytes)
         self._buffer = b""  # begins between two documents
         self._filled = 0  # bytes that ever came into the buffer
         self._final = False  # the buffer holds the rest of the file
@@ -232,18 +232,9 @@ class JsonScanner:
             if block is None:
                 self._final = True
             else:
-                parts.append(self._within_limit(block))
-                self._filled += len(parts[-1])
+                parts.append(block)
+                self._filled += len(block)
         self._buffer = b"".join(parts)
-
-    def _within_limit(self, block: bytes) -> bytes:
-        most = self._form.max_bytes
-        if most is not None and self._filled + len(block) > most:
-            self._broken = SourceError(
-                Reason.FILE_TOO_LARGE, f"the file holds more than {most} bytes decompressed"
-            )
-            return block[: most - self._filled]
-        return block
 
     def _consume(self, length: int) -> None:
         self._line += self._buffer.count(b"\n", 0, length)

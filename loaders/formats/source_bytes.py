@@ -72,6 +72,20 @@ def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
         )
 
 
+def limited(blocks: Iterator[bytes], most: int | None) -> Iterator[bytes]:
+    """Yield at most `most` bytes of `blocks`; raise `SourceError` if there are more."""
+    done = 0
+    for block in blocks:
+        if most is not None and done + len(block) > most:
+            if done < most:
+                yield block[: most - done]
+            raise SourceError(
+                "file_too_large", f"the file holds more than {most} bytes decompressed"
+            )
+        done += len(block)
+        yield block
+
+
 def utf8_blocks(blocks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """Yield `blocks` of text in `encoding` as UTF-8 blocks. Raises `SourceError`."""
     decoder = codecs.getincrementaldecoder(encoding)()
