@@ -268,7 +268,7 @@ class Ledger:
         found = self._db.fetch(
             f"select b.rows_loaded from {self._name('batches')} b where b.source_table = %s "
             f"and b.version_at < %s and {self.is_live('b')} "
-            "order by b.version_at desc, b.batch_id desc limit 1",
+            "order by b.version_at desc, b.export_key desc, b.batch_id desc limit 1",
             (batch.contract.name, batch.version_at),
         )
         return int(found[0][0]) if found else None

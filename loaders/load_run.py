@@ -205,16 +205,10 @@ class _Run:
 
     def _record(self, table: TablePlan, session: _Session) -> bool:
         """Record the plan's own refusals; False when another loader was faster."""
-
-        def insert(warehouse: Warehouse) -> None:
-            with warehouse.transaction():
-                Ledger(warehouse).insert_files(
-                    table.contract.name, self.staging.bucket, None, table.refusals
-                )
-
+        name, bucket = table.contract.name, self.staging.bucket
         try:
             if table.refusals:
-                session.run(insert)
+                session.run(lambda to: to.record_refusals(name, bucket, table.refusals))
         except ClaimedError:
             return False
         return True

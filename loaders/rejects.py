@@ -6,7 +6,6 @@ those: an object of its own, loaded once like any other, whose name says what it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -17,12 +16,13 @@ from loaders.contracts import Contract
 from loaders.errors import DataRefused, UsageError
 from loaders.formats.faults import FileRefused
 from loaders.formats.scanners import scanner_of
+from loaders.ledger import Ledger
+from loaders.staging.corrections import MARK, correction_key
 from loaders.staging.objects import Staging
+from loaders.warehouse.base import Warehouse
 from loaders.warehouse.database import Database
 
 # ruff: noqa: S608  # only table names, quoted, are put into the statements
-
-_MARK = ".rows-"  # in the name of a file that corrects another
 
 
 @dataclass(frozen=True)
@@ -109,13 +109,13 @@ def partly_loaded_files(
     """Return the files whose last generation was loaded without some records, by table and key."""
     rows = db.fetch(
         "select f.source_table, f.bucket, f.object_key, f.generation, f.rows_loaded, "
-        f"f.rows_rejected, f.recorded_at from {db.schemas.ledger('files').sql} f "
+        f"f.rows_rejected, f.recorded_at, f.etag from {db.schemas.ledger('files').sql} f "
         "where f.status = 'loaded' and f.rows_rejected > 0 "
         f"and {_wanted_and_last(db)} order by f.source_table, f.bucket, f.object_key",
         (source_table, key),
     )
-    known = _corrected(db) if rows else set()
-    return [PartlyLoaded(*[*row, _correction(known, row)]) for row in rows]
+    known = _corrections(db) if rows else set()
+    return [PartlyLoaded(*[*row[:-1], _correction(known, row[:3], row[-1])]) for row in rows]
 
 
 def rejected_rows(
@@ -125,76 +125,87 @@ def rejected_rows(
     limit: int | None = None,
 ) -> list[RejectedRow]:
     """Return refused records of the files' last generations, the latest first."""
-    raw = db.to_hex.format('f."raw"')
+    raw = db.to_hex.format('r."raw"')
     rows = db.fetch(
-        "select f.source_table, f.bucket, f.object_key, f.generation, f.record_number, "
-        f"f.line_number, f.byte_offset, f.reason, f.detail, f.recorded_at, {raw} "
-        f"from {db.schemas.ledger('rejected_rows').sql} f "
+        "select f.source_table, f.bucket, f.object_key, f.generation, r.record_number, "
+        f"r.line_number, r.byte_offset, r.reason, r.detail, r.recorded_at, {raw}, f.etag "
+        f"from {db.schemas.ledger('rejected_rows').sql} r "
+        f"inner join {db.schemas.ledger('files').sql} f on f.source_table = r.source_table "
+        "and f.bucket = r.bucket and f.object_key = r.object_key and f.generation = r.generation "
         f"where {_wanted_and_last(db)} "
-        "order by f.recorded_at desc, f.source_table, f.bucket, f.object_key, f.record_number "
+        "order by r.recorded_at desc, f.source_table, f.bucket, f.object_key, r.record_number "
         + (f"limit {limit:d}" if limit is not None else ""),
         (source_table, key),
     )
-    known = _corrected(db) if rows else set()
+    known = _corrections(db) if rows else set()
     return [
-        RejectedRow(*[*row[:-1], bytes.fromhex(row[-1]), _correction(known, row)]) for row in rows
+        RejectedRow(*[*row[:-2], bytes.fromhex(row[-2]), _correction(known, row[:3], row[-1])])
+        for row in rows
     ]
 
 
 def _wanted_and_last(db: Database) -> str:
-    """Return the condition on `f`, with parameters for table and key (None: any)."""
+    """Return the condition on `f`, with parameters for table and key (None: any).
+
+    A requeued file stands until the next load has looked at it again.
+    """
     return (
         "f.source_table = coalesce(%s, f.source_table) "
         "and f.object_key = coalesce(%s, f.object_key) "
         f"and not exists (select 1 from {db.schemas.ledger('files').sql} n "
         "where n.source_table = f.source_table and n.bucket = f.bucket "
-        "and n.object_key = f.object_key and n.generation > f.generation)"
+        "and n.object_key = f.object_key and n.generation > f.generation "
+        "and n.status <> 'requeued')"
     )
 
 
-def _corrected(db: Database) -> set[tuple[str, str, str]]:
-    """Return (source table, bucket, key) of the loaded files that correct others."""
+def _corrections(db: Database) -> set[tuple[str, str, str]]:
+    """Return (source table, bucket, key) of the corrections whose rows count."""
     rows = db.fetch(
-        f"select distinct source_table, bucket, object_key from {db.schemas.ledger('files').sql} "
-        "where status = 'loaded' and object_key like %s",
-        (f"%{_MARK}%",),
+        "select distinct f.source_table, f.bucket, f.object_key "
+        f"from {db.schemas.ledger('files').sql} f "
+        f"where f.status = 'loaded' and f.object_key like %s and {Ledger(db).is_live('f')}",
+        (f"%{MARK}%",),
     )
     return {(str(table), str(bucket), str(key)) for table, bucket, key in rows}
 
 
-def _correction(known: set[tuple[str, str, str]], generation: Sequence[Any]) -> str | None:
-    """Return the key of the correction of (source table, bucket, key, generation, …), if known."""
-    table, bucket, key, number = generation[:4]
-    correction = correction_key(key, number)
-    return correction if (table, bucket, correction) in known else None
+def _correction(known: set[tuple[str, str, str]], place: tuple[Any, ...], etag: str) -> str | None:
+    """Return the key of the correction of this content of (table, bucket, key), if it counts."""
+    source_table, bucket, key = place
+    correction = correction_key(key, etag)
+    return correction if (source_table, bucket, correction) in known else None
 
 
 def _last_generation(
     db: Database, source_table: str, bucket: str, key: str
-) -> tuple[int, str, int] | None:
-    """Return generation, status and rejected rows of what the ledger last has of a key."""
+) -> tuple[int, str, int, str] | None:
+    """Return generation, status, rejected rows and ETag of what the ledger last has of a key."""
     found = db.fetch(
-        "select generation, status, coalesce(rows_rejected, 0) "
+        "select generation, status, coalesce(rows_rejected, 0), etag "
         f"from {db.schemas.ledger('files').sql} "
         "where source_table = %s and bucket = %s and object_key = %s "
         "order by generation desc limit 1",
         (source_table, bucket, key),
     )
-    return (int(found[0][0]), str(found[0][1]), int(found[0][2])) if found else None
+    if not found:
+        return None
+    generation, status, rejected, etag = found[0]
+    return int(generation), str(status), int(rejected), str(etag)
 
 
-def requeue(db: Database, source_table: str, bucket: str, key: str) -> int:
+def requeue(db: Warehouse, source_table: str, bucket: str, key: str) -> int:
     """Have the next load take the file again, whatever became of it; return the generation.
 
     What was loaded of it before stops counting when the new rows are in. Raises UsageError for
     a file that was never seen, ClaimedError when a loader records the same file at this moment.
     """
     files = db.schemas.ledger("files").sql
-    columns = "source_table, bucket, object_key, generation, etag, bytes, last_modified"
-    with db.transaction():
+    columns = "source_table, bucket, object_key, generation, etag, bytes, last_modified, reason"
+    with db.publishing():
         written = db.execute(
             f"insert into {files} ({columns}, status, recorded_at) "
-            f"select source_table, bucket, object_key, generation + 1, etag, bytes, last_modified, "
+            f"select {columns.replace('generation', 'generation + 1')}, "
             f"'requeued', {db.now} from {files} "
             "where source_table = %s and bucket = %s and object_key = %s "
             "order by generation desc limit 1",
@@ -205,17 +216,6 @@ def requeue(db: Database, source_table: str, bucket: str, key: str) -> int:
         found = _last_generation(db, source_table, bucket, key)
     assert found is not None  # noqa: S101 -- it was written above
     return found[0]
-
-
-def correction_key(key: str, generation: int) -> str:
-    """Return the key of the file with the corrected records of one generation.
-
-    >>> correction_key("lab/2013-01.csv.gz", 1)
-    'lab/2013-01.rows-1.csv.gz'
-    """
-    folder, slash, name = key.rpartition("/")
-    stem, dot, extension = name.partition(".")
-    return f"{folder}{slash}{stem}{_MARK}{generation}{dot}{extension}"
 
 
 def requeue_rows(
@@ -230,19 +230,19 @@ def requeue_rows(
     found = _last_generation(db, contract.name, staging.bucket, key)
     if found is None:
         raise _unknown(contract.name, staging.bucket, key)
-    generation, status, rejected = found
+    generation, status, rejected, etag = found
     if status != "loaded" or not rejected:
         raise UsageError(
             f"{contract.name}: no rows of s3://{staging.bucket}/{key} were rejected: its last "
             f"generation, {generation}, is {status}; replace the object or requeue it whole"
         )
-    target = correction_key(key, generation)
+    target = correction_key(key, etag)
     if not fnmatchcase(target[len(staging.root + contract.load.path) :], contract.load.files):
         raise UsageError(
             f"{contract.name}: {target} would not be loaded: the contract's `files` is "
             f"{contract.load.files!r}; widen it"
         )
-    if (contract.name, staging.bucket, target) in _corrected(db):
+    if (contract.name, staging.bucket, target) in _corrections(db):
         raise UsageError(
             f"{contract.name}: the rejected rows of {key} were corrected by {target}; "
             "requeue that file whole to replace them"

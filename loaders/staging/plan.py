@@ -16,12 +16,14 @@ from loaders.contracts import Contract
 from loaders.ledger import FileRow, TableState
 from loaders.staging import dynamodb_exports, exports
 from loaders.staging.batches import Batch, BatchLimits, FileOutcome, PlannedFile, Why
+from loaders.staging.corrections import corrected_key, correction_key
 from loaders.staging.exports import Export
 from loaders.staging.objects import StagedObject
 
 CHANGED_FILE = "changed_file"
 REPLACE_BLOCKED = "replace_blocked"
 NO_VERSION = "no_version"
+SHRUNK_EXPORT = "shrunk_export"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,8 @@ class TablePlan:
     """What one table's load would do; `batches` are in the order in which they must load.
 
     `refusals` will be recorded, `standing` ones were: both need a person. `skipped` files are
-    loaded already; `ignored` objects match neither `files` nor the marker.
+    loaded already; `ignored` objects match neither `files` nor the marker, or correct a content
+    that does not count (any more).
     """
 
     contract: Contract
@@ -132,17 +135,20 @@ def _plan_files(
     policy = contract.load.on_changed_file
     is_data = _is_data(contract)
     base = len(place.root + contract.load.path)
-    listed: dict[str, StagedObject] = {}
+    everything = list(objects)
+    listed = {staged.key: staged for staged in everything if is_data(staged.key[base:])}
+    replaces = policy == "replace"
     fresh: list[PlannedFile] = []
+    corrections: list[PlannedFile] = []
     replaced: dict[int, list[PlannedFile]] = {}
     refusals: list[FileOutcome] = []
     standing: list[FileRow] = []
-    skipped = ignored = 0
-    for staged in objects:
-        if not is_data(staged.key[base:]):
+    skipped, ignored = 0, len(everything) - len(listed)
+    for staged in listed.values():
+        corrected = corrected_key(staged.key)
+        if corrected and staged.key != _correction(corrected, listed, state, replaces):
             ignored += 1
             continue
-        listed[staged.key] = staged
         current = state.current.get(staged.key)
         requeued = _requeued(staged, state)
         if refused := _standing(staged, state):
@@ -158,23 +164,49 @@ def _plan_files(
         else:
             why: Why = "requeued" if requeued else "changed" if current else "new"
             file = PlannedFile(staged, _next_generation(state, staged.key), why)
-            if current and current.batch_id and (requeued or policy == "replace"):
+            if current and current.batch_id and (requeued or replaces):
                 replaced.setdefault(current.batch_id, []).append(file)
             else:
-                fresh.append(file)
-    if policy == "replace":
+                (corrections if corrected else fresh).append(file)
+    if replaces:
         # A file by itself can be replaced whatever became of its neighbours.
         limits = replace(limits, files=1)
     batches = [Batch(contract, place.bucket, files) for files in _grouped(fresh, limits)]
+    # By itself, so that it can go when the content that it corrects is replaced.
+    batches += [Batch(contract, place.bucket, (file,)) for file in corrections]
     for batch_id, files in sorted(replaced.items()):
         whole, blocked = _with_siblings(files, batch_id, state, listed)
         if blocked:
             refusals += [_refusal(f.object, state, REPLACE_BLOCKED, blocked) for f in files]
         else:
-            batches.append(Batch(contract, place.bucket, whole, supersedes=(batch_id,)))
+            outdated = _corrections_of(whole, state)
+            batches.append(Batch(contract, place.bucket, whole, supersedes=(batch_id, *outdated)))
     return TablePlan(
         contract, tuple(batches), tuple(refusals), tuple(standing), (), skipped, ignored
     )
+
+
+def _correction(
+    key: str, listed: Mapping[str, StagedObject], state: TableState, replaces: bool
+) -> str | None:
+    """Return the key of the correction of what counts of a file, unless that is being replaced."""
+    current, staged = state.current.get(key), listed.get(key)
+    if current is None:
+        return None
+    changed = staged and staged.etag != current.etag and not _standing(staged, state)
+    if staged and changed and (replaces or _requeued(staged, state)):
+        return None
+    return correction_key(key, current.etag)
+
+
+def _corrections_of(files: Iterable[PlannedFile], state: TableState) -> Iterator[int]:
+    """Yield the live batches that correct what these files held before they changed."""
+    for file in files:
+        before = state.current.get(file.object.key)
+        if before and before.etag != file.object.etag:
+            correction = state.current.get(correction_key(before.key, before.etag))
+            if correction and correction.batch_id:
+                yield correction.batch_id
 
 
 def _grouped(files: list[PlannedFile], limits: BatchLimits) -> Iterator[tuple[PlannedFile, ...]]:
@@ -298,8 +330,17 @@ def _export_batch(contract: Contract, export: Export, state: TableState, bucket:
         for batch in state.batches.values()
         if (batch.export_key, batch.version_at) == (export.key, export.version_at)
     )
-    # Who requeues a shrunk export has looked at it and wants it.
-    guarded = not any(file.why == "requeued" for file in files)
+    # Who requeues a shrunk export has looked at this content of it and wants it.
+    guarded = not any(_is_wanted(file.object, state) for file in files)
     return Batch(
         contract, bucket, tuple(files), export.key, export.version_at, tuple(same), guarded
+    )
+
+
+def _is_wanted(staged: StagedObject, state: TableState) -> bool:
+    latest = state.latest.get(staged.key)
+    return (
+        latest is not None
+        and (latest.status, latest.reason) == ("requeued", SHRUNK_EXPORT)
+        and latest.etag == staged.etag
     )

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from loaders.contracts import Column, Contract
-from loaders.staging.batches import Batch, BatchLimits, BatchOutcome
+from loaders.ledger import Ledger
+from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome, PlannedFile
 from loaders.staging.objects import Staging
 from loaders.warehouse.database import Database
 
@@ -120,6 +121,23 @@ class Warehouse(Database, ABC):
         Repeating it after any fault is safe. Raises `ClaimedError` when a file of it is
         recorded already, `Transient` when it should be tried again from the start.
         """
+
+    @abstractmethod
+    def publishing(self) -> AbstractContextManager[None]:
+        """Open a transaction that writes `files` of the ledger; one at a time on Redshift."""
+
+    @abstractmethod
+    def refuse_if_recorded(
+        self, source_table: str, bucket: str, files: Iterable[PlannedFile]
+    ) -> None:
+        """Raise `ClaimedError` for a generation that is known, where keys are not enforced."""
+
+    def record_refusals(self, source_table: str, bucket: str, files: Iterable[FileOutcome]) -> None:
+        """Record the refused ones of these files. Raises `ClaimedError` if one is known."""
+        refused = [file for file in files if file.status == "refused"]
+        with self.publishing():
+            self.refuse_if_recorded(source_table, bucket, [file.file for file in refused])
+            Ledger(self).insert_files(source_table, bucket, None, refused)
 
     @abstractmethod
     def query(self, sql: str) -> AbstractContextManager[QueryResult]:

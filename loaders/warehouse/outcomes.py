@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from loaders.formats.faults import Fault, FileRefused
 from loaders.formats.json_form import JsonForm
 from loaders.formats.scanners import Scanner
@@ -9,6 +11,7 @@ from loaders.identifiers import quote_identifier
 from loaders.ledger import Ledger
 from loaders.staging.batches import Batch, FileOutcome, PlannedFile, RejectedRecord
 from loaders.staging.objects import ObjectReader
+from loaders.staging.plan import SHRUNK_EXPORT
 from loaders.warehouse.database import Database
 
 
@@ -34,7 +37,8 @@ def refused(
 def scanned(file: PlannedFile, scanner: Scanner, reader: ObjectReader) -> FileOutcome:
     """Return the outcome of a file that was read to its end.
 
-    All of it is loaded but the rejected records, unless its manifest says another thing of it.
+    All of it is loaded but the rejected records, unless its manifest says another thing of it:
+    then its rows are in already, and go with its export, which is loaded whole or not at all.
     """
     records, check = scanner.records, file.check
     if check and (records, reader.md5) != (check.rows, check.md5):
@@ -91,10 +95,10 @@ def guarded(
 def _shrunk(batch: Batch, files: list[FileOutcome], book: Ledger) -> tuple[str, str] | None:
     earlier = book.earlier_rows(batch) if batch.guarded else None
     rows = sum(file.rows_loaded for file in files)
-    most = batch.contract.load.max_shrink
+    most = Decimal(str(batch.contract.load.max_shrink))  # as it is written: 0.7 is no binary number
     if earlier is None or rows >= (1 - most) * earlier:
         return None
-    return "shrunk_export", (
+    return SHRUNK_EXPORT, (
         f"the export has {rows} rows and the one before it {earlier}: it shrank by more than "
         f"max_shrink {most}; requeue a file of it to load it all the same"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from typing import Any, Literal, cast
 
 import psycopg
@@ -236,6 +236,15 @@ class PostgresWarehouse(Warehouse):
             f"(format csv, encoding 'UTF8'{nulls})"
         )
 
+    def publishing(self) -> AbstractContextManager[None]:
+        """See Warehouse."""
+        return self.transaction()
+
+    def refuse_if_recorded(
+        self, source_table: str, bucket: str, files: Iterable[PlannedFile]
+    ) -> None:
+        """See Warehouse: the primary key does it."""
+
     def load_batch(
         self, batch: Batch, staging: Staging, run_id: str, on_progress: OnProgress
     ) -> BatchOutcome:
@@ -259,9 +268,7 @@ class PostgresWarehouse(Warehouse):
                 on_progress(Progress("recorded", batch.contract.name, rows=outcome.rows_loaded))
         except NotWholeError as error:
             outcome = BatchOutcome(batch, None, error.files)
-            with self.transaction():
-                bad = [file for file in error.files if file.status == "refused"]
-                book.insert_files(batch.contract.name, batch.bucket, None, bad)
+            self.record_refusals(batch.contract.name, batch.bucket, error.files)
         on_progress(Progress("committed", batch.contract.name, rows=outcome.rows_loaded))
         return outcome
 

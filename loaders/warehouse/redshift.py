@@ -25,7 +25,7 @@ from loaders.errors import UsageError, WarehouseError
 from loaders.formats.faults import FileRefused
 from loaders.formats.scanners import Scanner, scanner_of
 from loaders.identifiers import Schemas, TableName, quote_identifier, quote_literal
-from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome
+from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome, PlannedFile
 from loaders.staging.objects import MovedError, Staging
 from loaders.warehouse.base import (
     ExistingColumn,
@@ -225,7 +225,7 @@ class RedshiftWarehouse(Warehouse):
             outcome = self._publish(batch, run_id, files, book)
         except NotWholeError as error:
             outcome = BatchOutcome(batch, None, error.files)
-            self._record_refusals(batch, error.files, book)
+            self.record_refusals(batch.contract.name, batch.bucket, error.files)
         finally:
             remove_work(staging, work)
         on_progress(Progress("committed", batch.contract.name, rows=outcome.rows_loaded))
@@ -346,10 +346,8 @@ class RedshiftWarehouse(Warehouse):
         self, batch: Batch, run_id: str, files: list[FileOutcome], book: ledger.Ledger
     ) -> BatchOutcome:
         """Move the rows into the raw table with the ledger rows: all of it or nothing."""
-        with self.transaction():
-            # The first statement: any other would take the snapshot before the lock is held.
-            self.execute(f"lock table {self.schemas.ledger('publish_lock').sql}")
-            self._refuse_if_recorded(batch)
+        with self.publishing():
+            self.refuse_if_recorded(batch.contract.name, batch.bucket, batch.files)
             files = guarded(batch, files, self, STAGED)
             check_whole(batch, files)
             loaded = [file for file in files if file.status == "loaded"]
@@ -367,27 +365,28 @@ class RedshiftWarehouse(Warehouse):
                 book.publish(outcome, batch_id, run_id)
         return outcome
 
-    def _refuse_if_recorded(self, batch: Batch) -> None:
-        """Raise ClaimedError for a generation that is known: keys are not enforced here."""
+    @contextmanager
+    def publishing(self) -> Iterator[None]:
+        """See Warehouse."""
+        with self.transaction():
+            # The first statement: any other would take the snapshot before the lock is held.
+            self.execute(f"lock table {self.schemas.ledger('publish_lock').sql}")
+            yield
+
+    def refuse_if_recorded(
+        self, source_table: str, bucket: str, files: Iterable[PlannedFile]
+    ) -> None:
+        """See Warehouse."""
         table = self.schemas.ledger("files").sql
         found = self.fetch(
             f"select object_key, generation from {table} "  # noqa: S608
             "where source_table = %s and bucket = %s",
-            (batch.contract.name, batch.bucket),
+            (source_table, bucket),
         )
         known = {(str(key), int(generation)) for key, generation in found}
-        for file in batch.files:
+        for file in files:
             if (file.object.key, file.generation) in known:
                 raise ClaimedError(f"{file.object.key} generation {file.generation} is recorded")
-
-    def _record_refusals(
-        self, batch: Batch, files: Iterable[FileOutcome], book: ledger.Ledger
-    ) -> None:
-        with self.transaction():
-            self.execute(f"lock table {self.schemas.ledger('publish_lock').sql}")
-            self._refuse_if_recorded(batch)
-            bad = [file for file in files if file.status == "refused"]
-            book.insert_files(batch.contract.name, batch.bucket, None, bad)
 
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -207,10 +208,16 @@ def test_an_export_with_a_refused_file_stands_refused_whole(experiments: Contrac
     assert (planned.batches, len(planned.standing)) == ((), 1)
 
 
-def test_a_requeued_export_passes_the_shrink_guard(experiments: Contract) -> None:
-    objects = [staged(export(1)), staged(export(1, "_SUCCESS"))]
-    state = TableState.of([part(0, None, "a", "requeued")], [])
-    assert [batch.guarded for batch in plan(experiments, objects, state).batches] == [False]
+@pytest.mark.parametrize(
+    ("etag", "reason", "guarded"),
+    [("a", "shrunk_export", False), ("a", "duplicate_key", True), ("b", "shrunk_export", True)],
+)
+def test_only_a_shrunk_export_that_was_requeued_as_it_is_passes_the_guard(
+    experiments: Contract, etag: str, reason: str, guarded: bool
+) -> None:
+    objects = [staged(export(1), etag), staged(export(1, "_SUCCESS"))]
+    state = TableState.of([replace(part(0, None, "a", "requeued"), reason=reason)], [])
+    assert [batch.guarded for batch in plan(experiments, objects, state).batches] == [guarded]
     assert [batch.guarded for batch in plan(experiments, objects).batches] == [True]
 
 

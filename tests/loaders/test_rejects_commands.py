@@ -10,14 +10,16 @@ from pathlib import Path
 import pytest
 import yaml
 from loading import HEADER, MEASUREMENTS, Lab, contract_of, rows
+from test_rejects import mark
 
 from loaders.cli import main
 from loaders.display import printable
 from loaders.settings import STAGING_VARIABLE
 
 ONE = "lab/measurements/1.csv"
-FIXED = "lab/measurements/1.rows-1.csv"
 NASTY = b"\x1b]0;owned\x07,\xff\xe2\x80\xae"  # sets a terminal's title, turns its direction
+CONTENT = f"{HEADER}\na,1,t\nb,1\n".encode() + NASTY + b"\n"
+FIXED = f"lab/measurements/1.rows-{mark(CONTENT)}.csv"
 Warehouse = Callable[..., tuple[int, str, str]]
 
 
@@ -41,7 +43,7 @@ def warehouse(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     lab.setup(contract_of(tmp_path, MEASUREMENTS, max_rejects=2))
-    lab.put(ONE, f"{HEADER}\na,1,t\nb,1\n".encode() + NASTY + b"\n")
+    lab.put(ONE, CONTENT)
     lab.put("lab/measurements/2\x1b[2J.csv", "wrong\n")
 
     def run(*arguments: str) -> tuple[int, str, str]:
