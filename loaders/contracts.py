@@ -5,6 +5,7 @@ A table is loaded when its entry has `config.meta.load`; dbt and the loader read
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from itertools import combinations
@@ -26,6 +27,9 @@ from loaders.warehouse.types import ColumnType, parse_type
 LOAD_COLUMNS = ("_batch_id", "_loaded_at")  # of every raw table, written by the loader
 LAST_MODIFIED = "last_modified"
 VERSION_AT = "{version_at}"
+# Attributes of a document, outermost first. Stricter than JSON: they become SQL of both engines.
+_NAME = "[A-Za-z_$][A-Za-z0-9_$-]{,62}"
+_PLACE = re.compile(rf"{_NAME}(\.{_NAME})*")
 
 _STRICT = ConfigDict(strict=True, extra="forbid", frozen=True)
 Names = Annotated[tuple[str, ...], Field(strict=False)]  # YAML knows lists only
@@ -204,20 +208,32 @@ def _contract(
     except ValidationError as error:
         problems += [f"config.meta.load{text}" for text in _readable(error, Load.model_fields)]
     if load:
-        known = {column.name for column in columns}
-        # Those of a json table are places in the document, which only staging looks into.
-        for field in ("key", "sequence_by") if load.format != "json" else ():
+        for field in ("key", "sequence_by"):
             problems += [
-                f"config.meta.load.{field}: {column!r} is not a column of the table; "
-                f"its columns are: {', '.join(sorted(known))}"
-                for column in getattr(load, field)
-                if column not in known
+                f"config.meta.load.{field}: {text}"
+                for text in _place_problems(load, getattr(load, field), columns)
             ]
         form, wrong = _form(load, columns)
         problems += wrong
     if problems or load is None or form is None:
         return None, problems
     return Contract(source, name, tuple(columns), load, form), []
+
+
+def _place_problems(load: Load, names: Iterable[str], columns: list[Column]) -> Iterator[str]:
+    """Say which of these are no columns, or in a json table no places in the document."""
+    known = {column.name for column in columns}
+    for name in names:
+        if load.format == "json" and not _PLACE.fullmatch(name):
+            yield (
+                f"{name!r} is not a place in the document: names of letters, digits, _, $ and - "
+                "with dots between, such as 'Item.sensor_id.S'"
+            )
+        elif load.format != "json" and name not in known:
+            yield (
+                f"{name!r} is not a column of the table; its columns are: "
+                f"{', '.join(sorted(known))}"
+            )
 
 
 def _columns(table: Mapping[str, Any]) -> tuple[list[Column], list[str]]:

@@ -24,6 +24,13 @@ class Database(Protocol):
     from_hex: str
     """SQL for the bytes of the hexadecimal text {}."""
 
+    def document_text(self, column: str, place: str) -> str:
+        """Return SQL for the scalar at a place of the documents in a column, as text.
+
+        `column` is quoted; `place` is attributes' names with dots between, as a contract's key
+        has it. Where nothing, null, an object or an array stands, the value is null.
+        """
+
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of one statement."""
 

@@ -106,8 +106,6 @@ def _shrunk(batch: Batch, files: list[FileOutcome], book: Ledger) -> tuple[str, 
 
 def _badly_keyed(batch: Batch, database: Database, staged: str) -> tuple[str, str] | None:
     contract = batch.contract
-    if isinstance(contract.form, JsonForm):
-        return None  # the key is somewhere in the document
     names = ", ".join(contract.load.key)
     types = {column.name: column.type.name for column in contract.columns}
     keys, values, missing, nothing = [], [], [], []
@@ -115,7 +113,11 @@ def _badly_keyed(batch: Batch, database: Database, staged: str) -> tuple[str, st
         key, column = f"k{number}", quote_identifier(name)
         keys.append(key)
         missing.append(f"{key} is null")
-        if types[name] == "varchar":
+        if isinstance(contract.form, JsonForm):
+            document = quote_identifier(contract.columns[0].name)
+            values.append(f"{database.document_text(document, name)} as {key}")
+            missing.append(f"{key} = ''")
+        elif types[name] == "varchar":
             # As staging reads it: blanks around a text do not count.
             values.append(f"trim({column}) as {key}")
             missing.append(f"{key} in ('', %s)")

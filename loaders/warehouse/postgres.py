@@ -15,7 +15,7 @@ from loaders.errors import Transient, UsageError, WarehouseError
 from loaders.formats.faults import FileRefused
 from loaders.formats.parquet_form import ParquetForm
 from loaders.formats.scanners import Scanner, scanner_of
-from loaders.identifiers import Schemas, TableName, quote_identifier
+from loaders.identifiers import Schemas, TableName, quote_identifier, quote_literal
 from loaders.staging.batches import (
     Batch,
     BatchLimits,
@@ -82,6 +82,12 @@ class PostgresWarehouse(Warehouse):
             raise kind(f"PostgreSQL: {error}") from None
         self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         self.execute(SERVER_KEEPALIVES)
+
+    def document_text(self, column: str, place: str) -> str:
+        """See Database."""
+        found = f"{column} #> {quote_literal('{' + place.replace('.', ',') + '}')}"
+        scalars = "('string', 'number', 'boolean')"
+        return f"case when jsonb_typeof({found}) in {scalars} then ({found}) #>> '{{}}' end"
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See Database."""

@@ -88,6 +88,13 @@ class RedshiftWarehouse(Warehouse):
             self._connection = redshift_connector.connect(**KEEPALIVES, **connection)
         self._connection.autocommit = True
         self.execute("set timezone to 'UTC'")  # getdate() is in the session's
+        # Otherwise navigation folds names, and finds nothing at `Item`.
+        self.execute("set enable_case_sensitive_super_attribute to true")
+
+    def document_text(self, column: str, place: str) -> str:
+        """See Database."""
+        names = "".join(f".{quote_identifier(name)}" for name in place.split("."))
+        return f"cast({column}{names} as varchar(65535))"
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See Database."""
