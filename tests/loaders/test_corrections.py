@@ -76,6 +76,20 @@ def test_a_correction_goes_with_the_content_it_corrects_and_comes_back_with_it(
         assert lab.load(changing).files == 0
 
 
+def test_a_correction_that_went_can_be_made_again(
+    lab: AnyLab, contract: Contract, tmp_path: Path
+) -> None:
+    lab.staging.client.delete_object(Bucket=lab.staging.bucket, Key=FIXED)
+    for content in (rows("a"), CONTENT):
+        put(lab, ONE, content)
+        again(lab, contract, ONE)
+        lab.load(contract)
+    assert [file.corrected_by for file in partly(lab)] == [None]
+    requeue_rows_of(lab, contract, ONE, corrected(tmp_path, rows("b")))
+    assert lab.load(contract).rows == 1
+    assert lab.live_ids() == ["a", "b", "c", "f", "z"]
+
+
 def test_a_correction_that_is_staged_when_its_file_changes_is_not_loaded(
     lab: AnyLab, tmp_path: Path
 ) -> None:
