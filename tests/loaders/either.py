@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from loading import Lab
-from test_redshift_load import RedshiftLab
+from redshift_lab import RedshiftLab
 
 from loaders.identifiers import Schemas
 

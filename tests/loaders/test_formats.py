@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from loading import MEASUREMENTS, Lab, contract_of
-from test_redshift_load import RedshiftLab
+from redshift_lab import RedshiftLab
 
 from loaders.contracts import Contract
 from loaders.identifiers import Schemas
