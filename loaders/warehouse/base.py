@@ -81,6 +81,10 @@ class Warehouse(Database, ABC):
     def known_roles(self, names: Sequence[str]) -> tuple[set[str], set[tuple[str, str]]]:
         """Return which of these roles exist, and which pairs (role, member) of them."""
 
+    def builder_settings(self, roles: Sequence[str]) -> list[str]:
+        """Return the statements that set what dbt's sessions need for the members of roles."""
+        return []
+
     @abstractmethod
     def execute_allowed(self, statements: Iterable[str]) -> list[LeftOut]:
         """Run each statement by itself; return those that the user is not allowed to run.

@@ -60,6 +60,7 @@ from loaders.warehouse.redshift_errors import RefusedError, translated
 from loaders.warehouse.redshift_work import check_unmoved, remove_work, rewrite
 from loaders.warehouse.types import from_redshift
 
+CASE_OF_NAMES = "enable_case_sensitive_super_attribute"
 WORK = "_warehouse/"  # below the staging root: manifests and files in canonical form
 ROWS_PER_FETCH = 500
 LOGGED_NAME = 256  # characters of a file name in sys_load_error_detail
@@ -89,7 +90,7 @@ class RedshiftWarehouse(Warehouse):
         self._connection.autocommit = True
         self.execute("set timezone to 'UTC'")  # getdate() is in the session's
         # Otherwise navigation folds names, and finds nothing at `Item`.
-        self.execute("set enable_case_sensitive_super_attribute to true")
+        self.execute(f"set {CASE_OF_NAMES} to true")
 
     def document_text(self, column: str, place: str) -> str:
         """See Database."""
@@ -150,6 +151,15 @@ class RedshiftWarehouse(Warehouse):
         found = self.fetch("select granted_role_name, role_name from svv_role_grants")
         members = {(str(of), str(to)) for of, to in found}
         return roles & set(names), {pair for pair in members if set(pair) <= set(names)}
+
+    def builder_settings(self, roles: Sequence[str]) -> list[str]:
+        """See Warehouse. Settings are a user's: dbt sets none, and a role has none.
+
+        Others than superusers see only their own memberships.
+        """
+        found = self.fetch("select user_name, role_name from svv_user_grants order by user_name")
+        users = {str(user): None for user, role in found if role in roles}
+        return [f"alter user {quote_identifier(u)} set {CASE_OF_NAMES} to true" for u in users]
 
     def execute_allowed(self, statements: Iterable[str]) -> list[LeftOut]:
         """See Warehouse."""

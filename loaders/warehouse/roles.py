@@ -93,6 +93,8 @@ def set_up_roles(warehouse: Warehouse, contracts: Iterable[Contract]) -> list[Le
     left_out = warehouse.execute_allowed(
         [*_roles(warehouse, roles), *_grants(warehouse, roles, tuple(contracts))]
     )
+    builders = (roles.builders, roles.writers, roles.admins)
+    left_out += warehouse.execute_allowed(warehouse.builder_settings(builders))
     # Builds let read whom they find here: a role that is not there must not fail them.
     known, _ = warehouse.known_roles(roles.all)
     for statement in _mart_readers(warehouse.schemas, roles, known):

@@ -1,6 +1,7 @@
 {#- on-run-start: take the build. -#}
 {% macro start_build() -%}
     {%- if execute and is_writing_command() -%}
+        {%- do check_json_names() -%}
         {%- do take_build() -%}
     {%- endif -%}
 {%- endmacro %}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+import redshift_connector
 from loading import MEASUREMENTS, contract_of
 
 from loaders.contracts import Contract
@@ -20,6 +22,7 @@ from loaders.warehouse.postgres import PostgresWarehouse
 from loaders.warehouse.redshift import RedshiftWarehouse
 from loaders.warehouse.roles import Roles, set_up_roles
 from loaders.warehouse.setup import setup
+from tests.standin.driver import value
 from tests.standin.server import StandIn
 
 PASSWORD = "Only-For-Tests-1"
@@ -160,6 +163,26 @@ def test_a_role_of_one_target_opens_nothing_of_another(server: Server, contract:
 def test_setting_up_twice_changes_nothing(server: Server, contract: Contract) -> None:
     assert server.set_up(contract) == []
     assert server.set_up(contract) == []
+
+
+def test_sessions_of_who_builds_do_not_fold_the_names_in_documents(
+    server: Server, contract: Contract
+) -> None:
+    """A build sets nothing in its sessions, so it must be a setting of its user."""
+    if not server.redshift:
+        pytest.skip("PostgreSQL never folds them")
+    assert server.set_up(contract) == []
+    roles = Roles.of(server.schemas)
+    of = {role: server.add(role[-9:], f"grant role {role} to {{user}}") for role in roles.all}
+    assert server.set_up(contract) == []
+    setting = "enable_case_sensitive_super_attribute"
+    on = set()
+    for role, user in of.items():
+        login = server.connection | {"user": user, "password": PASSWORD}
+        with closing(redshift_connector.connect(**login)) as connection:
+            if value(connection, f"select current_setting('{setting}')") == "true":
+                on.add(role)
+    assert on == {roles.builders, roles.writers, roles.admins}
 
 
 def test_a_grant_that_only_warns_is_left_out(database: dict[str, Any], contract: Contract) -> None:

@@ -57,6 +57,8 @@ class RedshiftDesk:
             for user, role in ROLE_OF.items():
                 warehouse.execute(f"create user {user} password '{PASSWORD}'")
                 warehouse.execute(f"grant role {role} to {user}")
+            # Once more: it sets what the sessions of dbt's users need.
+            assert set_up_roles(warehouse, self.owner.contracts) == []
 
     def invoke(self, command: str, *arguments: str) -> None:
         """Run a dbt command. Raises BuildFailed."""

@@ -238,6 +238,13 @@ select m.role_id, m.role_name, g.role_id as granted_role_id, g.role_name as gran
 from pg_auth_members a
 join pg_catalog.svv_roles m on m.role_id = a.member
 join pg_catalog.svv_roles g on g.role_id = a.roleid;
+create view pg_catalog.svv_user_grants as
+select u.oid as user_id, u.rolname::text as user_name, g.role_id, g.role_name,
+    a.admin_option
+from pg_auth_members a
+join pg_roles u on u.oid = a.member and pg_standin.identity_type(u.oid) = 'user'
+join pg_catalog.svv_roles g on g.role_id = a.roleid
+where u.rolname = current_user or (select rolsuper from pg_roles where rolname = current_user);
 create view pg_catalog.svv_relation_privileges as
 select v.schema_name::text as namespace_name, v.name::text as relation_name,
     a.privilege_type, a.grantee as identity_id,
