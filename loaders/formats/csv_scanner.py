@@ -6,12 +6,20 @@ PostgreSQL and Redshift read the strict form alike, and much of everything else 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from loaders.formats.csv_form import CsvForm
 from loaders.formats.csv_grammar import Grammar
-from loaders.formats.faults import OF_ONE_RECORD, RAW_BYTES, Fault, FileRefused, Reason, Rejects
+from loaders.formats.faults import (
+    OF_ONE_RECORD,
+    RAW_BYTES,
+    Fault,
+    FileRefused,
+    Located,
+    Reason,
+    Rejects,
+)
 from loaders.formats.source_bytes import ByteStream, SourceError, limited, plain_blocks, utf8_blocks
 
 _BOM = b"\xef\xbb\xbf"
@@ -102,6 +110,18 @@ class CsvScanner:
             if not data.endswith(b"\n"):
                 data += self._line_end or b"\n"  # COPY refuses line ends of two kinds
             yield grammar.canonical(data)
+
+    def located(self, columns: Collection[str]) -> Iterator[Located]:
+        """Yield each good record with its place and these columns; once, instead of `chunks()`."""
+        while (record := self._next_record()) is not None:
+            self.records += 1
+            if wrong := record.wrong or self._wrong_in(record):
+                self._reject(wrong, record.end)
+                continue
+            pairs = zip(self.header, self._data_values(record), strict=True)
+            values = {name: _value(value).decode() for name, value in pairs if name in columns}
+            yield Located(self.records, self._line, self.bytes_read, values)
+            self._consume(record.end or 0)
 
     # The beginning of the file
 

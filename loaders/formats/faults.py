@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from loaders.errors import DataRefused
 
@@ -85,6 +87,20 @@ class Fault:
             f"line {self.line_number} ({place}, byte {self.byte_offset}): "
             f"{self.reason}: {self.detail}"
         )
+
+
+@dataclass(frozen=True)
+class Located:
+    """One good record: where it stands, counted as in `Fault`, and its values as text.
+
+    Rows of Parquet have neither line nor byte. `values` are by name: of the wanted columns, or
+    the whole document.
+    """
+
+    record_number: int
+    line_number: int | None
+    byte_offset: int | None
+    values: Mapping[str, Any]
 
 
 class FileRefused(DataRefused):

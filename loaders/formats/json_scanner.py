@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
-from loaders.formats.faults import RAW_BYTES, Fault, FileRefused, Reason, Rejects
+from loaders.formats.faults import RAW_BYTES, Fault, FileRefused, Located, Reason, Rejects
 from loaders.formats.json_form import MAX_DEPTH, MAX_DIGITS, MAX_STRING_BYTES, JsonForm
 from loaders.formats.source_bytes import ByteStream, SourceError, limited, plain_blocks
 
@@ -51,6 +51,7 @@ class JsonScanner:
         self._form = form
         self._blocks = limited(plain_blocks(stream), form.max_bytes)
         self._buffer = b""  # begins between two documents
+        self._at = 0  # where in it the document begins that was yielded last
         self._filled = 0  # bytes that ever came into the buffer
         self._final = False  # the buffer holds the rest of the file
         self._broken: SourceError | None = None  # met behind the buffer's end
@@ -93,6 +94,7 @@ class JsonScanner:
                 except _WrongError as wrong:
                     self._rejects.add(self._fault(wrong, at, end))
                 else:
+                    self._at = at
                     yield document
                 behind = _end_of_blanks(text, end)
                 self._document_a_line &= "\n" in text[end:behind] or behind == len(text)
@@ -106,6 +108,14 @@ class JsonScanner:
             elif self._buffer:
                 self.records += 1
                 self._reject_malformed()
+
+    def located(self, _columns: Collection[str]) -> Iterator[Located]:
+        """Yield each good document with its place; once, instead of `chunks()`."""
+        for document in self.documents():
+            line = self._line + self._buffer.count(b"\n", 0, self._at)
+            # Numbers as they are written.
+            values = json.loads(document, parse_float=str, parse_int=str)
+            yield Located(self.records, line, self.bytes_read + self._at, values)
 
     # One document
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import IO
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
-from loaders.formats.faults import Fault, FileRefused, Reason
+from loaders.formats.faults import Fault, FileRefused, Located, Reason
 from loaders.formats.parquet_form import ParquetForm, fits
 from loaders.formats.source_bytes import BLOCK_BYTES, ByteStream
 
@@ -64,6 +64,15 @@ class ParquetScanner:
                     yield sink.getvalue()
             except (pa.ArrowException, OSError) as error:
                 raise self._refusal(Reason.NOT_PARQUET, f"its data is damaged: {error}") from None
+
+    def located(self, columns: Collection[str]) -> Iterator[Located]:
+        """Yield each row with its number and these columns; once, instead of `chunks()`."""
+        with self._spool:
+            for batch in self._file.iter_batches(ROWS, columns=list(columns)):
+                for row in batch.to_pylist():
+                    self.records += 1
+                    values = {name: None if v is None else str(v) for name, v in row.items()}
+                    yield Located(self.records, None, None, values)
 
     def _fetch(self, stream: ByteStream, spool: IO[bytes]) -> None:
         most = self._form.max_bytes

@@ -1,0 +1,78 @@
+"""Reading staged objects again, to show where in them a record stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from loaders.contracts import Contract
+from loaders.formats.scanners import scanner_of
+from loaders.staging.objects import MovedError, StagedObject, Staging
+
+
+@dataclass(frozen=True)
+class RecordPlace:
+    """Where a record stands: counted from 1 behind the header, bytes from 0, decompressed.
+
+    Rows of Parquet have neither line nor byte.
+    """
+
+    bucket: str
+    key: str
+    record_number: int
+    line_number: int | None
+    byte_offset: int | None
+
+
+@dataclass(frozen=True)
+class Reread:
+    """The records with a key, and the objects that are not there any more as they were loaded."""
+
+    places: tuple[RecordPlace, ...]
+    gone: tuple[str, ...]
+
+
+def find_records(
+    contract: Contract, staging: Staging, objects: Iterable[StagedObject], key: Sequence[str]
+) -> Reread:
+    """Read the objects, each as it was loaded, for the records whose contract's key is `key`.
+
+    Raises DataRefused when an object is not in the contract's form: the contract has changed.
+    """
+    places: list[RecordPlace] = []
+    gone: list[str] = []
+    for item in objects:
+        try:
+            places += _places(contract, staging, item, tuple(key))
+        except MovedError:
+            gone.append(item.key)
+    return Reread(tuple(places), tuple(gone))
+
+
+def _places(
+    contract: Contract, staging: Staging, item: StagedObject, key: tuple[str, ...]
+) -> Iterator[RecordPlace]:
+    names = contract.load.key
+    with staging.open(item) as reader:
+        scanner = scanner_of(reader, contract.form, contract.load.max_rejects)
+        for record in scanner.located(names):
+            found = tuple(_text(record.values, name, contract.load.format) for name in names)
+            if found == key:
+                yield RecordPlace(
+                    staging.bucket,
+                    item.key,
+                    record.record_number,
+                    record.line_number,
+                    record.byte_offset,
+                )
+
+
+def _text(values: Mapping[str, Any], name: str, format_name: str) -> str | None:
+    """Return the value of a column, or at a place of a document, as staging reads it."""
+    value: Any = values
+    for part in name.split(".") if format_name == "json" else [name]:
+        value = value.get(part) if isinstance(value, Mapping) else None
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.strip() if isinstance(value, str) else None
