@@ -84,7 +84,8 @@ def test_a_csv_record_is_found_behind_rejected_ones_and_in_every_file(
 ) -> None:
     contract = contract_of(tmp_path, MEASUREMENTS, max_rejects=1)
     lab.put("lab/measurements/1.csv.gz", gzip.compress(f"{HEADER}\nx,1\nb,1,t\n".encode()))
-    lab.put("lab/measurements/2.csv", 'updated_at,value,id\nt,"two\nlines",a\nt,1, b \n')
+    before = 'updated_at,value,id\nt,"two\nlines",a\n'
+    lab.put("lab/measurements/2.csv", f"{before}t,1, b \n")
     assert found(lab, contract, "b") == Reread(
         (place(lab, "1.csv.gz", 2, 3, len(HEADER) + 5), place(lab, "2.csv", 2, 4, len(before))), ()
     )
