@@ -121,8 +121,10 @@ class RedshiftWarehouse(Warehouse):
         try:
             yield
         except BaseException:
-            with suppress(WarehouseError):
+            try:
                 self.execute("rollback")
+            except WarehouseError:
+                self.close()  # what it would do next would be part of this transaction
             raise
         self.execute("commit")
 

@@ -124,11 +124,11 @@ def test_of_two_runs_at_once_one_builds_and_the_other_says_who(empty: Desk) -> N
         assert len(ended) == 1
         said = ended[0].communicate()[0]
         assert ended[0].returncode == 4, said
+        assert "Another build holds this target" in said
         (held,) = empty.rows(
             "select invocation_id, db_user, to_char(started_at, 'YYYY-MM-DD HH24:MI:SS') "
             "from ledger.builds where finished_at is null"
         )
-        assert "Another build holds this target" in said
         assert all(part in said for part in held)
         holder.rollback()
     (builder,) = (run for run in runs if run is not ended[0])
