@@ -38,7 +38,7 @@ EXPORTS = (("20210701T000000Z", False), ("20210801T000000Z", True))
 NEW_PAPERS = 150  # of the second export
 VANISHED_PAPERS = 20
 EXPERIMENTS = ("exp-ewr", "exp-jfk", "exp-lga", "exp-of-nobody")
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 
 
 def exports(place: str, staged: Sequence[StagedObject] = ()) -> Iterator[StagedObject]:
@@ -75,7 +75,7 @@ def _articles(archive: Path) -> Iterator[ElementTree.Element]:
                     yield from islice(_records(content), PAPERS_PER_FILE)
 
 
-def _records(content: IO[bytes]) -> Iterator[ElementTree.Element]:
+def _records(content: gzip.GzipFile) -> Iterator[ElementTree.Element]:
     for _, element in ElementTree.iterparse(content):  # noqa: S314
         if element.tag == "PubmedArticle":
             yield element
@@ -163,8 +163,8 @@ def _methodology(number: int, citation: ElementTree.Element) -> Paper | None:
     if number % 5:
         return {"design": design} if design else None
     p_value = Decimal(number % 997) / 997
-    return {"design": design, "sample_size": number % 4000, "p_value": p_value.quantize(
-        Decimal(10) ** -28)}  # fmt: skip
+    exact = p_value.quantize(Decimal(10) ** -28)
+    return {"design": design, "sample_size": number % 4000, "p_value": exact}
 
 
 def _data_files(number: int, place: str, staged: Sequence[StagedObject]) -> list[Paper]:

@@ -24,12 +24,12 @@ class Long(int):
 
 
 def export(documents: Iterable[Mapping[str, Any]], *, canonical: bool) -> bytes:
-    """Return what mongoexport writes of a collection. Times are UTC, with zone.
+    r"""Return what mongoexport writes of a collection. Times are UTC, with zone.
 
     >>> export([{"_id": ObjectId("0" * 24), "n": 1, "big": Long(2)}], canonical=True)
-    b'{"_id":{"$oid":"000000000000000000000000"},"n":{"$numberInt":"1"},"big":{"$numberLong":"2"}}\\n'
+    b'{"_id":{"$oid":"000000000000000000000000"},"n":{"$numberInt":"1"},"big":{"$numberLong":"2"}}\n'
     >>> export([{"n": 1, "big": Long(2), "exact": Decimal("0.10")}], canonical=False)
-    b'{"n":1,"big":2,"exact":{"$numberDecimal":"0.10"}}\\n'
+    b'{"n":1,"big":2,"exact":{"$numberDecimal":"0.10"}}\n'
     """
     lines = [
         json.dumps(_extended(document, canonical), ensure_ascii=False, separators=(",", ":"))

@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable, Iterator
 
 from loaders.demo.nycflights13 import StagedObject, exports
+from tests.project import literature_objects
 from tests.project.desk import EXPERIMENT, MEASUREMENT
 
 FIRST_EXPORT, SECOND_EXPORT = "exported_at=20130401T000000Z", "exported_at=20131001T000000Z"
@@ -61,6 +62,7 @@ def first() -> Iterator[StagedObject]:
     numbered = [{"measurement_id": f"w{at}"} | row for at, row in enumerate(rows)]
     yield _measurements("awkward-1", [*numbered, numbered[0], {"measurement_id": "w1"}])
     yield _measurements("awkward-2", numbered[5:9])
+    yield from literature_objects.first()
 
 
 def later() -> Iterator[StagedObject]:
@@ -90,6 +92,7 @@ def later() -> Iterator[StagedObject]:
     kept = [{"experiment_id": "exp-jfk"}, {"experiment_id": "e2", "start_date": "2020-02-30"}]
     yield StagedObject(folder + "part-0.csv.gz", _csv(EXPERIMENT, kept))
     yield StagedObject(folder + "_SUCCESS", b"")
+    yield from literature_objects.later()
 
 
 def _for_jfk(column: str, text: str) -> Callable[[bytes], bytes]:

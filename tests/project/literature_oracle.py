@@ -1,4 +1,4 @@
-"""The marts of papers computed from the exports in plain Python, sharing no code with the product."""
+"""The marts of papers computed from the exports in plain Python, by none of the product's code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = tuple[Any, ...]
 Marts = dict[str, list[Row]]
 
 KEY = re.compile(r"literature/papers/(exported_at=(.+?)/)papers\.json\.gz")
-MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 LISTS = ("authors", "keywords", "data_files")
 BLANK = " "  # what SQL's trim takes away
 
@@ -156,13 +156,14 @@ def _add(
     title = _text(document.get("title"))
     deleted = (deleted_at is not None, deleted_at)
     if reasons:
-        marts["quarantined_papers"].append(
-            (key, paper_id, pmid, version, title, reasons, *deleted)
-        )
+        marts["quarantined_papers"].append((key, paper_id, pmid, version, title, reasons, *deleted))
         return
     authors = _authors(document)
     keywords = _keywords(document)
-    abstract, journal = _text(document.get("abstract")), _text(_inside(document, "journal", "title"))
+    abstract, journal = (
+        _text(document.get("abstract")),
+        _text(_inside(document, "journal", "title")),
+    )
     journal = journal and journal[:512]
     parts = (
         (title or "")[:1000],

@@ -66,6 +66,4 @@ select
     '(unknown)' as title,
     '(unknown)' as search_text,
     false as is_deleted,
-    {% for column in columns -%}
-    null as {{ column }}{{ ',' if not loop.last }}
-    {% endfor %}
+    null as {{ columns | join(',\n    null as ') }}

@@ -38,7 +38,7 @@ ranked as (
         dated.*,
         row_number() over (
             partition by _batch_id, pmid
-            order by pmid_version desc nulls last, updated_at desc nulls last, paper_id
+            order by pmid_version desc nulls last, updated_at desc nulls last, paper_id asc
         ) as version_rank
     from dated
 
