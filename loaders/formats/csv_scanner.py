@@ -145,7 +145,8 @@ class CsvScanner:
         if wrong or record.end is None:
             assert wrong is not None  # noqa: S101 -- only a wrong record has no end
             raise FileRefused(self._fault(wrong, record.end))
-        self.header = tuple(_value(value).decode() for value in self._data_values(record))
+        # In lower case, since Redshift folds names (DMS writes `Op`).
+        self.header = tuple(_value(value).decode().lower() for value in self._data_values(record))
         self._consume(record.end)
 
     def _skip_line(self, number: int) -> None:
@@ -160,14 +161,15 @@ class CsvScanner:
 
     def _wrong_in_header(self, record: _Record) -> _Wrong | None:
         try:
-            names = [_value(value).decode() for value in self._data_values(record)]
+            written = [_value(value).decode() for value in self._data_values(record)]
         except UnicodeDecodeError:
             return _Wrong(Reason.INVALID_ENCODING, "the header is not UTF-8; declare its encoding")
+        names = [name.lower() for name in written]
         known = set(names) & set(self._form.columns)
         if twice := sorted({name for name in known if names.count(name) > 1}):
             return _Wrong(Reason.DUPLICATE_HEADER, f"columns named twice: {_listed(twice)}")
         missing = [name for name in self._form.columns if name not in names]
-        unknown = [name for name in names if name not in self._form.columns]
+        unknown = [name for name in written if name.lower() not in self._form.columns]
         if not missing and not unknown:
             return None
         detail = "the header is not the contract's"
@@ -177,7 +179,7 @@ class CsvScanner:
             detail += f"; not in the contract: {_listed(unknown)}"
         elif unknown:  # perhaps a row, whose values are no one's to read in a message
             detail += "; the first line names no column of it"
-        if names and names[0].lower().startswith("sep="):
+        if names and names[0].startswith("sep="):
             detail += "; this is Excel's separator line: declare skip_lines and delimiter"
         return _Wrong(Reason.HEADER_DIFFERS, detail)
 

@@ -41,7 +41,9 @@ class ParquetScanner:
                 self._file = pq.ParquetFile(self._spool)
             except (pa.ArrowException, OSError) as error:
                 raise self._refusal(Reason.NOT_PARQUET, f"it cannot be read: {error}") from None
-            self.header: tuple[str, ...] = tuple(self._file.schema_arrow.names)
+            # In lower case, since Redshift folds names (DMS writes `Op`).
+            names = [name.lower() for name in self._file.schema_arrow.names]
+            self.header: tuple[str, ...] = tuple(names)
             """The columns, in the contract's order."""
             self._check_schema()
         except BaseException:
@@ -56,7 +58,7 @@ class ParquetScanner:
                 for batch in self._file.iter_batches(ROWS):
                     rows = pa.Table.from_batches([batch])
                     plain = pa.table(
-                        [self._plain(name, rows[name]) for name in self.header], self.header
+                        list(map(self._plain, self.header, rows.columns)), list(self.header)
                     )
                     self.records += rows.num_rows
                     sink = io.BytesIO()
@@ -98,10 +100,10 @@ class ParquetScanner:
         if self.header != tuple(declared):
             detail = f"the columns stand in another order than the contract's: {self.header}"
             raise self._refusal(Reason.HEADER_DIFFERS, detail)
-        for field in self._file.schema_arrow:
-            if not fits(field.type, declared[field.name]):
-                detail = f"column {field.name!r} is {field.type}, declared {declared[field.name]}"
-                raise self._refusal(Reason.TYPE_DIFFERS, detail, field.name)
+        for name, field in zip(self.header, self._file.schema_arrow, strict=True):
+            if not fits(field.type, declared[name]):
+                detail = f"column {name!r} is {field.type}, declared {declared[name]}"
+                raise self._refusal(Reason.TYPE_DIFFERS, detail, name)
 
     def _plain(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return the column as it can be written, after a look at its values."""

@@ -368,6 +368,13 @@ def test_a_byte_order_mark_is_not_part_of_a_column_and_order_is_free():
     assert b"".join(scanner.chunks()) == b"1,2\n"
 
 
+def test_names_are_folded_to_lower_case():
+    scanner = CsvScanner(io.BytesIO(b"Op,ID\nI,1\n"), CsvForm({"op": None, "id": None}))
+    assert scanner.header == ("op", "id")
+    fault = refusal(b"A,b,a\n")
+    assert (fault.reason, fault.detail) == (Reason.DUPLICATE_HEADER, "columns named twice: 'a'")
+
+
 @pytest.mark.parametrize(
     "content", [b"a,b", b"a,b\n", b"a,b\r\n", gzip.compress(b"a,b\n", mtime=0)]
 )

@@ -151,6 +151,15 @@ def test_columns_that_are_not_the_contracts_are_refused() -> None:
     assert "another order" in fault.detail
 
 
+def test_names_are_folded_to_lower_case() -> None:
+    content = written([{"Op": "I", "ID": 1}], {"Op": pa.string(), "ID": pa.int64()})
+    form = ParquetForm({"op": parse_type("varchar(1)"), "id": parse_type("bigint")})
+    scanner = ParquetScanner(io.BytesIO(content), form)
+    assert (scanner.header, b"".join(scanner.chunks())) == (("op", "id"), b'"I",1\n')
+    twice = written([], {"a": pa.int32(), "A": pa.int32()})
+    assert refusal(twice, a="integer").reason == Reason.DUPLICATE_HEADER
+
+
 def test_values_that_no_warehouse_stores_alike_are_refused_with_their_row() -> None:
     text = {"x": pa.string()}
     fault = refusal(written([{"x": "ok"}, {"x": "é" * 5}], text), x="varchar(9)")
