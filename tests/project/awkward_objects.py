@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterator
 
 from loaders.demo.nycflights13 import StagedObject, exports
-from tests.project import literature_objects
+from tests.project import literature_objects, sales_objects
 from tests.project.desk import EXPERIMENT, MEASUREMENT
 
 FIRST_EXPORT, SECOND_EXPORT = "exported_at=20130401T000000Z", "exported_at=20131001T000000Z"
@@ -63,6 +63,7 @@ def first() -> Iterator[StagedObject]:
     yield _measurements("awkward-1", [*numbered, numbered[0], {"measurement_id": "w1"}])
     yield _measurements("awkward-2", numbered[5:9])
     yield from literature_objects.first()
+    yield from sales_objects.first()
 
 
 def later() -> Iterator[StagedObject]:
@@ -93,6 +94,7 @@ def later() -> Iterator[StagedObject]:
     yield StagedObject(folder + "part-0.csv.gz", _csv(EXPERIMENT, kept))
     yield StagedObject(folder + "_SUCCESS", b"")
     yield from literature_objects.later()
+    yield from sales_objects.later()
 
 
 def _for_jfk(column: str, text: str) -> Callable[[bytes], bytes]:

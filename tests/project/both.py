@@ -29,8 +29,8 @@ from tests.standin.server import StandIn
 
 Marts = dict[str, Counter[tuple[str, ...]]]
 SCHEMAS = (
-    "ledger", "raw_research_db", "raw_literature", "staging", "intermediate", "snapshots", "seeds",
-    "access", "research_warehouse",
+    "ledger", "raw_research_db", "raw_literature", "raw_sales", "staging", "intermediate",
+    "snapshots", "seeds", "access", "research_warehouse",
 )  # fmt: skip
 UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 

@@ -26,6 +26,7 @@ from tests.project.events import (
     moves,
 )  # fmt: skip
 from tests.project.measurement_oracle import Marts, expect
+from tests.project.sales_oracle import expect_sales
 
 Counted = dict[str, Counter[tuple[Any, ...]]]  # by mart: its rows, sorted by column
 
@@ -136,7 +137,7 @@ class Player:
         self.dbt.invoke("build", *BUILD, *arguments)
 
     def _compare(self) -> Counted:
-        expected = _counted(expect(self.bucket.accepted()))
+        expected = _counted(expect(self.bucket.accepted()) | expect_sales(()))
         actual = _counted(self._read(list(expected)))
         for mart, rows in expected.items():
             assert (mart, actual[mart] - rows, rows - actual[mart]) == (mart, {}, {})

@@ -23,7 +23,7 @@ research_warehouse:
 # Folder -> what its models may read: folders of models, "seeds", "snapshots", "source <name>".
 # The ledger is open to all that apply its events.
 MAY_READ = {
-    "staging": {"source research_db", "source hpc", "source literature"},
+    "staging": {"source research_db", "source hpc", "source literature", "source sales"},
     "intermediate": {"staging", "intermediate", "seeds", "snapshots", "source ledger"},
     "snapshots": {"intermediate", "source ledger"},
     "marts": {"intermediate", "marts", "source ledger", "source access"},

@@ -1,0 +1,24 @@
+{#- Body of int_<entity>__changes: the rows of the claimed batches, with _is_live. -#}
+{% macro applied_changes(validated) -%}
+with validated as (
+
+    select * from {{ validated }}
+    where _batch_id in ({{ claimed_batches() }})
+
+),
+
+-- As far as this build has claimed, not as the ledger says by now.
+superseded as (
+
+    select events.batch_id
+    from {{ source('ledger', 'applied') }} as applied
+    inner join {{ source('ledger', 'events') }} as events on applied.event_id = events.event_id
+    where applied.model = '{{ this.identifier }}' and events.event = 'superseded'
+
+)
+
+select
+    validated.*,
+    validated._batch_id not in (select superseded.batch_id from superseded) as _is_live
+from validated
+{%- endmacro %}
