@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 from typing import Any
 
-from loading import EXPERIMENTS, HEADER, MEASUREMENTS, Lab, export, rows
+from loading import EXPERIMENTS, HEADER, MEASUREMENTS, Lab, export, rows, write_sources
 
-from loaders.contracts import Contract
+from loaders.contracts import Contract, load_contracts
+from loaders.demo.dynamodb import full_export
 from loaders.identifiers import Schemas
 from loaders.rejects import requeue
 from loaders.staging.batches import BatchLimits
@@ -48,6 +51,7 @@ class Scenario:
     tables: Mapping[str, Mapping[str, Any]]
     measurements: list[str]
     files: int
+    columns: dict[str, str] | None = None
     first: Files = field(default_factory=dict)
     then: Files = field(default_factory=dict)
     act: Callable[[Lab], None] = lambda lab: None
@@ -55,6 +59,11 @@ class Scenario:
     refused: list[str] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
     superseded: int = 0
+
+    def contracts(self, project: Path) -> tuple[Contract, ...]:
+        """Write the scenario's sources file, and read it as the loader does."""
+        write_sources(project, dict(self.tables), self.columns)
+        return load_contracts(project)
 
     def prepare(self, lab: Lab, contracts: tuple[Contract, ...]) -> None:
         """Bring the lab to where the load that is disturbed begins."""
@@ -65,6 +74,20 @@ class Scenario:
         for key, body in self.then.items():
             lab.put(key, body)
         self.act(lab)
+
+
+DOCUMENTS = {"document": "super"}
+EXPORT = {
+    **{name: EXPERIMENTS[name] for name in ("path", "mode", "max_shrink")},
+    "format": "json",
+    "key": ["Item.id.S"],
+    "complete_when": {"dynamodb_export": "full"},
+}
+
+
+def _export(day: int, *ids: str) -> dict[str, bytes]:
+    items = [{"id": name} for name in ids]
+    return full_export(EXPORT["path"], f"{day:02d}-x", items, datetime(2013, 1, day), files=2)
 
 
 def _requeue_a(lab: Lab) -> None:
@@ -121,5 +144,25 @@ SCENARIOS = {
         first={f"{FOLDER}a.csv": rows("a1", "a2"), f"{FOLDER}b.csv": rows("b1")},
         act=_requeue_a,
         superseded=1,
+    ),
+    "documents": Scenario(
+        {"measurements": MEASUREMENTS | {"files": "*", "format": "json", "max_rejects": 1}},
+        ["a1", "a2", "b1", "b2"],
+        2,
+        DOCUMENTS,
+        then={
+            f"{FOLDER}a.json.gz": gzip.compress(b'{"id":"a1"}{"id":"a2"}', mtime=0),
+            f"{FOLDER}b.json": '{"id":"b1"}\n{"id":"b2"}\n{"id":"b',
+        },
+        rejected=["b.json"],
+    ),
+    "dynamodb": Scenario(
+        {"experiments": EXPORT},
+        [],
+        4,
+        DOCUMENTS,
+        then=_export(1, "a", "b", "c", "d") | _export(2, "a") | _export(3, "a", "d"),
+        experiments=[(1, "a"), (1, "b"), (1, "c"), (1, "d"), (3, "a"), (3, "d")],
+        refused=["02-x-0000.json.gz", "02-x-0001.json.gz"],
     ),
 }

@@ -16,7 +16,6 @@ from typing import Any
 from crash_scenarios import SCENARIOS, lab_of
 from kill_points import KillPoints
 
-from loaders.contracts import load_contracts
 from loaders.embedded.object_store import connect
 
 CALM = 0
@@ -34,7 +33,7 @@ def fork_load(settings: dict[str, Any], number: int, last: int | None) -> tuple[
         return os.waitstatus_to_exitcode(status), json.loads(text) if text else []
     client = connect(settings["s3_url"])
     scenario = SCENARIOS[settings["scenario"]]
-    contracts = load_contracts(Path(settings["project"]))
+    contracts = scenario.contracts(Path(settings["project"]))
     name = f"{settings['prefix']}{number}"
     lab = lab_of(settings["target"], settings["connection"], client, settings["bucket"], name)
     lab.setup(*contracts)

@@ -17,9 +17,10 @@ from typing import Any
 import psycopg
 import pytest
 from crash_scenarios import SCENARIOS, Scenario, lab_of
-from loading import Lab, write_sources
+from loading import Lab
 
-from loaders.contracts import Contract, load_contracts
+from loaders.contracts import Contract
+from loaders.formats.json_form import JsonForm
 from loaders.load_run import make_plan
 from loaders.warehouse.base import Warehouse
 
@@ -164,13 +165,15 @@ def compare(warehouse: Warehouse, scenario: Scenario, contracts: tuple[Contract,
     )
     copied = 0
     for contract in contracts:
-        table = raw("lab", contract.table).sql
+        table, key = raw("lab", contract.table).sql, "id"
+        if isinstance(contract.form, JsonForm):
+            key = warehouse.document_text("document", contract.load.key[0])
         if contract.table == "measurements":
-            found = fetch(f"select id from {table} r where {live} order by id")
+            found = fetch(f"select {key} from {table} r where {live} order by 1")
             assert [row[0] for row in found] == scenario.measurements
         else:
             found = fetch(
-                f"select b.version_at, r.id from {table} r join {ledger('batches').sql} b "
+                f"select b.version_at, {key} from {table} r join {ledger('batches').sql} b "
                 f"on b.batch_id = r._batch_id where {live} order by 1, 2"
             )
             assert [(at.day, key) for at, key in found] == scenario.experiments
@@ -217,8 +220,7 @@ def assert_no_locks(target: Target) -> None:
 
 def crash(target: Target, name: str, project: Path, deaths: int | None) -> None:
     scenario = SCENARIOS[name]
-    write_sources(project, scenario.tables)
-    contracts = load_contracts(project)
+    contracts = scenario.contracts(project)
     reached, killed = kill_loads(target, name, project, deaths)
     calm = target.lab(0)
     seen = [point.replace(f"{target.prefix}0_", "") for point in reached]

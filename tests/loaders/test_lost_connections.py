@@ -11,10 +11,9 @@ from typing import Any
 import pytest
 from crash_scenarios import SCENARIOS, lab_of
 from cutting_proxy import CuttingProxy, When
-from loading import Lab, write_sources
+from loading import Lab
 from test_crash_points import assert_healed, sample
 
-from loaders.contracts import load_contracts
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.errors import Transient
 from loaders.warehouse.base import Progress
@@ -32,8 +31,8 @@ def load_through(
 ) -> list[bytes]:  # fmt: skip
     """Load a scenario with one connection cut; check what came of it; return the exchanges."""
     bucket, client = staging
-    contracts = load_contracts(project)
     scenario = SCENARIOS[name]
+    contracts = scenario.contracts(project)
     lab = lab_of("postgres", database, client, bucket, f"c{uuid.uuid4().hex[:8]}")
     lab.setup(*contracts)
     scenario.prepare(lab, contracts)
@@ -51,7 +50,6 @@ def load_through(
 def test_an_unknown_commit_is_settled_by_the_same_run(
     database: dict[str, Any], staging_bucket: tuple[str, Any], tmp_path: Path, name: str
 ) -> None:
-    write_sources(tmp_path, SCENARIOS[name].tables)
     calm = load_through(database, staging_bucket, tmp_path, name, 0, "before")
     commits = [number for number, sent in enumerate(calm, 1) if sent == COMMIT]
     assert commits
@@ -65,7 +63,6 @@ def test_an_unknown_commit_is_settled_by_the_same_run(
 def test_a_connection_cut_at_any_exchange_is_healed_by_the_same_run(
     database: dict[str, Any], staging_bucket: tuple[str, Any], tmp_path: Path, name: str, when: When
 ) -> None:
-    write_sources(tmp_path, SCENARIOS[name].tables)
     calm = load_through(database, staging_bucket, tmp_path, name, 0, "before")
     for number in range(1, len(calm) + 1):
         load_through(database, staging_bucket, tmp_path, name, number, when)
@@ -78,9 +75,8 @@ def test_a_connection_cut_at_any_exchange_is_healed_by_the_same_run(
 def test_a_fault_at_any_statement_on_redshift_is_healed_by_the_same_run(
     standin: StandIn, bucket: Bucket, faults: Faults, tmp_path: Path, name: str, fault: str
 ) -> None:
-    write_sources(tmp_path, SCENARIOS[name].tables)
-    contracts = load_contracts(tmp_path)
     scenario = SCENARIOS[name]
+    contracts = scenario.contracts(tmp_path)
     connection = {
         "host": standin.host,
         "port": standin.port,
@@ -133,8 +129,7 @@ def test_a_server_killed_during_a_load_loses_and_doubles_nothing(
     mortal: EmbeddedPostgres, staging_bucket: tuple[str, Any], tmp_path: Path, step: str
 ) -> None:
     scenario = SCENARIOS["append"]
-    write_sources(tmp_path, scenario.tables)
-    contracts = load_contracts(tmp_path)
+    contracts = scenario.contracts(tmp_path)
     bucket, client = staging_bucket
     connection = {
         "host": mortal.host,
