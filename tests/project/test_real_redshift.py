@@ -27,7 +27,15 @@ from tests.project.desk import ROOT, Desk
 
 TARGET = os.environ.get("WAREHOUSE_TEST_TARGET", "")
 USERS = dict(os.environ)  # as it is before fixtures point to the local servers
-PARTS = ("ledger", "raw_research_db", "staging", "intermediate", "snapshots", "seeds")
+PARTS = (
+    "ledger",
+    "raw_research_db",
+    "raw_literature",
+    "staging",
+    "intermediate",
+    "snapshots",
+    "seeds",
+)
 MARTS = {
     "fact_measurements": "measurement_key, experiment_key, location_key, time_key, date_key, "
     "measured_at, temperature, pressure, humidity",

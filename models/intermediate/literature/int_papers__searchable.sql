@@ -1,7 +1,7 @@
 -- One row per paper that is fit for dim_papers, and the unknown member: what dim_papers shall hold.
 -- The parts of search_text are cut, because a varchar of Redshift ends at 65,535 bytes.
 {%- set columns = [
-    'pmid', 'pmid_version', 'doi', 'abstract', 'journal_title', 'journal_issn', 'language', 'design', 'sample_size',
+    'pmid', 'pmid_version', 'doi', 'abstract', 'journal_title', 'journal_issn', 'language_code', 'design', 'sample_size',
     'p_value', 'source_p_value', 'published_date', 'published_text', 'published_year', 'published_month', 'created_at',
     'updated_at', 'deleted_at',
 ] %}

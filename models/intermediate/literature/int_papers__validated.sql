@@ -77,7 +77,7 @@ final as (
         abstract,
         left(journal_title, 512) as journal_title,
         left(journal_issn, 16) as journal_issn,
-        left(language, 16) as language,
+        left(language_code, 16) as language_code,
         left(design, 256) as design,
 
         ---------- numerics

@@ -16,7 +16,7 @@ texts as (
         {{ mongo_scalar('document', ['abstract']) }} as abstract,
         {{ mongo_scalar('document', ['journal', 'title']) }} as journal_title,
         {{ mongo_scalar('document', ['journal', 'issn']) }} as journal_issn,
-        {{ mongo_scalar('document', ['language']) }} as language,
+        {{ mongo_scalar('document', ['language']) }} as language_code,
         {{ mongo_scalar('document', ['methodology', 'design']) }} as design,
         {{ mongo_scalar('document', ['methodology', 'sample_size']) }} as source_sample_size,
         {{ mongo_scalar('document', ['methodology', 'p_value']) }} as source_p_value,
@@ -46,7 +46,7 @@ renamed as (
         {{ text_or_null('abstract') }} as abstract,
         {{ text_or_null('journal_title') }} as journal_title,
         {{ text_or_null('journal_issn') }} as journal_issn,
-        {{ text_or_null('language') }} as language,
+        {{ text_or_null('language_code') }} as language_code,
         {{ text_or_null('design') }} as design,
         {{ text_or_null('published_text') }} as published_text,
 
