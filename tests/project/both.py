@@ -22,7 +22,7 @@ from loaders.warehouse.roles import set_up_roles
 from loaders.warehouse.setup import setup
 from tests.project import awkward_objects
 from tests.project.conftest import DATABASE, _replace_database
-from tests.project.desk import ROOT, Desk
+from tests.project.desk import ROOT, UNTESTED, Desk
 from tests.project.people import PASSWORD, ROLE_OF
 from tests.standin.driver import execute, rows
 from tests.standin.server import StandIn
@@ -32,7 +32,6 @@ SCHEMAS = (
     "ledger", "raw_research_db", "raw_literature", "raw_sales", "staging", "intermediate",
     "snapshots", "seeds", "access", "research_warehouse",
 )  # fmt: skip
-UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 
 @dataclass

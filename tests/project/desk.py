@@ -13,6 +13,8 @@ from loaders.nightly import RunResult, replay_exports, run
 from loaders.project import Project
 
 ROOT = Path(__file__).parents[2]
+# Tests cost most of a build's time.
+UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 Row = tuple[Any, ...]
 
 EXPERIMENT = {

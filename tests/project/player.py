@@ -14,6 +14,7 @@ from loaders.nightly import replay_exports
 from loaders.project import Project
 from loaders.rejects import requeue
 from tests.project.acceptance import Bucket
+from tests.project.desk import UNTESTED
 from tests.project.events import (
     Built,
     Delete,
@@ -30,10 +31,14 @@ from tests.project.sales_oracle import expect_sales
 
 Counted = dict[str, Counter[tuple[Any, ...]]]  # by mart: its rows, sorted by column
 
-# Tests cost most of a build's time; seeds never change, and cannot be replayed.
+# Subjects that the histories do not reach: they have tests of their own.
+ELSEWHERE = ("literature", "observations")
+# What the histories reach. Seeds never change, and cannot be replayed.
 BUILD = (
-    "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
-    "--exclude-resource-type", "seed",
+    *UNTESTED, "--exclude-resource-type", "seed",
+    "--select", "source:research_db+", "source:sales+",
+    "--exclude", *(f"path:models/{layer}/{subject}" for layer in ("intermediate", "marts")
+                   for subject in ELSEWHERE),
 )  # fmt: skip
 SNAPSHOTS = ("snap_experiments", "snap_locations")
 OF_DBT = ("dbt_scd_id", "dbt_updated_at")

@@ -20,9 +20,9 @@ from loaders.staging.objects import Staging
 from loaders.warehouse.roles import set_up_roles
 from loaders.warehouse.setup import setup
 from tests.project import awkward_objects
-from tests.project.both import UNTESTED, Both
+from tests.project.both import Both
 from tests.project.conftest import _replace_database
-from tests.project.desk import ROOT, Desk
+from tests.project.desk import ROOT, UNTESTED, Desk
 from tests.project.people import PASSWORD, ROLE_OF, People
 from tests.standin.server import StandIn
 

@@ -13,7 +13,7 @@ from loaders.dbt_runner import Dbt
 from loaders.embedded.object_store import ObjectStore
 from loaders.project import Project
 from loaders.warehouse.setup import setup
-from tests.project.desk import ROOT
+from tests.project.desk import ROOT, UNTESTED
 from tests.project.events import Built, History, Ran
 from tests.project.grounds import (
     BUILT_FROM_NOTHING,
@@ -25,7 +25,6 @@ from tests.project.grounds import (
     clear,
 )
 from tests.project.histories import A_BIT_OF_ALL, histories
-from tests.project.player import BUILD
 from tests.project.replay import ReplayedDbt
 from tests.standin.server import Settings, StandIn
 
@@ -64,7 +63,7 @@ def redshift_ground(
         with project.warehouse() as warehouse:
             setup(warehouse, project.contracts)
         dbt = Dbt(project.settings, quiet=True)
-        dbt.invoke("build", *BUILD[:4])
+        dbt.invoke("build", *UNTESTED)
         standin.copy_database(standin.database, BUILT_FROM_NOTHING)
 
         def reset() -> None:
