@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
 from loaders import reports
-from loaders.demo.nycflights13 import StagedObject, exports
+from loaders.demo import literature, nycflights13, sales
+from loaders.demo.nycflights13 import StagedObject
 from loaders.display import print_table
 from loaders.embedded.local import LocalServers
 from loaders.load_run import make_plan
@@ -36,8 +37,8 @@ def run_demo(project_dir: Path) -> int:
 
 
 def _run(project: Project, servers: LocalServers) -> int:
-    click.secho("Staging a year of weather at three airports (nycflights13) …", bold=True)
-    staged = stage(project.staging, exports())
+    click.secho("Staging the exports of the source systems (docs/sources.md) …", bold=True)
+    staged = stage(project.staging, exports(f"s3://{project.settings.bucket}/"))
     click.echo(f"{staged} objects put into s3://{project.settings.bucket}")
     with project.warehouse() as warehouse:
         setup(warehouse, project.contracts)
@@ -61,9 +62,17 @@ def _run(project: Project, servers: LocalServers) -> int:
     return result.load.exit_code
 
 
+def exports(place: str) -> Iterator[StagedObject]:
+    """Yield what every source system has exported; `place` is where it will be staged."""
+    research_database = list(nycflights13.exports())
+    yield from research_database
+    yield from literature.exports(place, research_database)
+    yield from sales.sales_objects()
+
+
 def stage(staging: Staging, objects: Iterable[StagedObject]) -> int:
     """Put the objects that are not there yet; return how many."""
-    there = {staged.key for staged in staging.list("research_db/")}
+    there = {staged.key for staged in staging.list("")}
     new = [item for item in objects if staging.root + item.key not in there]
     for item in new:
         staging.client.put_object(
