@@ -5,6 +5,11 @@
     'source_temperature', 'source_temperature_unit', 'source_humidity', 'source_humidity_unit',
     'source_pressure', 'source_pressure_unit',
 ] %}
+{#- Fields that a source may be required to give; a missing one is a reason, missing_<field>. -#}
+{%- set requirable = [
+    'measurement_id', 'sensor_id', 'experiment_id', 'measured_at', 'updated_at', 'temperature', 'pressure',
+    'humidity',
+] %}
 with unioned as (
 
     select * from {{ ref('int_measurements__unioned') }}
@@ -29,6 +34,18 @@ date_range as (
 
 ),
 
+required_fields as (
+
+    select
+        {% for field in requirable -%}
+        max(case when field = '{{ field }}' then 1 else 0 end) as {{ field }},
+        {% endfor -%}
+        source_system
+    from {{ ref('required_fields') }}
+    group by source_system
+
+),
+
 -- Whole-row text: tells versions of a measurement apart, and names a row that has no id.
 described as (
 
@@ -37,7 +54,12 @@ described as (
         {% for column in source_columns -%}
         coalesce({{ column }}, '')
         {%- if not loop.last %} || '|' || {% endif %}
-        {%- endfor %} as row_text
+        {%- endfor %}
+        || coalesce(
+            '|' || sensor_id || '|' || coalesce(cast(latitude as varchar(32)), '')
+            || '|' || coalesce(cast(longitude as varchar(32)), '') || '|' || coalesce(withdrawn, ''),
+            ''
+        ) as row_text
     from unioned
 
 ),
@@ -74,34 +96,51 @@ checked as (
 
     select
         converted.*,
-        case when measurement_id is null then ',missing_measurement_id' else '' end
-        || case when experiment_id is null then ',missing_experiment_id' else '' end
-        || case
-            when source_measured_at is null then ',missing_measured_at'
-            when measured_at is null then ',invalid_measured_at'
-            when not measured_in_range then ',measured_at_out_of_range'
-            else ''
-        end
-        || case
-            when source_updated_at is null then ',missing_updated_at'
-            when updated_at is null then ',invalid_updated_at'
-            else ''
-        end
-        {%- for quantity in quantities() %}
-        || case
-            when source_{{ quantity }} is null then ''
-            when {{ quantity }} is null then ',invalid_{{ quantity }}'
-            when not {{ quantity }}_unit_is_known then ',unknown_{{ quantity }}_unit'
-            when canonical_{{ quantity }} not between {{ quantity }}_range.minimum and {{ quantity }}_range.maximum
-                then ',{{ quantity }}_out_of_range'
-            else ''
-        end
-        {%- endfor %}
-        || case
-            when coalesce(source_temperature, source_pressure, source_humidity) is null then ',no_quantity'
-            else ''
+        case
+            when converted.withdrawn is not null then ',' || converted.withdrawn
+            else
+                {%- for field in ['measurement_id', 'sensor_id', 'experiment_id'] %}
+                {{ '|| ' if not loop.first }}case
+                    when converted.{{ field }} is null and required.{{ field }} = 1 then ',missing_{{ field }}'
+                    else ''
+                end
+                {%- endfor %}
+                || case
+                    when source_measured_at is null then ',missing_measured_at'
+                    when converted.measured_at is null then ',invalid_measured_at'
+                    when not measured_in_range then ',measured_at_out_of_range'
+                    else ''
+                end
+                || case
+                    when source_updated_at is null and required.updated_at = 1 then ',missing_updated_at'
+                    when source_updated_at is not null and converted.updated_at is null then ',invalid_updated_at'
+                    else ''
+                end
+                {%- for quantity in quantities() %}
+                || case
+                    when source_{{ quantity }} is null and required.{{ quantity }} = 1 then ',missing_{{ quantity }}'
+                    when source_{{ quantity }} is null then ''
+                    when converted.{{ quantity }} is null then ',invalid_{{ quantity }}'
+                    when not {{ quantity }}_unit_is_known then ',unknown_{{ quantity }}_unit'
+                    when
+                        canonical_{{ quantity }} not between {{ quantity }}_range.minimum
+                        and {{ quantity }}_range.maximum
+                        then ',{{ quantity }}_out_of_range'
+                    else ''
+                end
+                {%- endfor %}
+                || case
+                    when
+                        coalesce(source_temperature, source_pressure, source_humidity) is null
+                        {%- for quantity in quantities() %}
+                        and coalesce(required.{{ quantity }}, 0) = 0
+                        {%- endfor %}
+                        then ',no_quantity'
+                    else ''
+                end
         end as reasons
     from converted
+    left join required_fields as required on converted.source_system = required.source_system
     {% for quantity in quantities() -%}
     inner join valid_ranges as {{ quantity }}_range
         on {{ quantity }}_range.quantity = '{{ quantity }}'
@@ -113,7 +152,7 @@ final as (
 
     select
         ---------- keys
-        {{ hash_key("source_system || '|' || coalesce('id:' || measurement_id, 'row:' || row_text)") }}
+        {{ hash_key("identity_system || '|' || coalesce('id:' || measurement_id, 'row:' || row_text)") }}
             as measurement_key,
         {{ hash_key('row_text') }} as row_hash,
         source_system,
@@ -141,6 +180,13 @@ final as (
         {% endfor %}
         ---------- machine-readable codes with commas between; null: fit to be a fact
         nullif(substring(reasons, 2), '') as quarantine_reasons,
+
+        ---------- of sensors' readings: where, and which of several copies counts
+        identity_system,
+        sensor_id,
+        latitude,
+        longitude,
+        copy_rank,
 
         ---------- load
         _batch_id,

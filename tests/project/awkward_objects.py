@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterator
 
 from loaders.demo.nycflights13 import StagedObject, exports
-from tests.project import literature_objects, sales_objects
+from tests.project import literature_objects, sales_objects, sensor_objects
 from tests.project.desk import EXPERIMENT, MEASUREMENT
 
 FIRST_EXPORT, SECOND_EXPORT = "exported_at=20130401T000000Z", "exported_at=20131001T000000Z"
@@ -44,6 +44,7 @@ PRESSURES = (("hPa", "1013.25005"), ("Pa", "101325.005"), ("Pa", "1.01325005e5")
 
 def first() -> Iterator[StagedObject]:
     """Yield what is staged before the first build."""
+    yield from sensor_objects.first()
     for item in exports():
         if FIRST_EXPORT in item.key or any(month in item.key for month in MONTHS):
             yield item
@@ -68,6 +69,7 @@ def first() -> Iterator[StagedObject]:
 
 def later() -> Iterator[StagedObject]:
     """Yield what is staged between the builds: corrections, new, late and changed exports."""
+    yield from sensor_objects.later()
     yield _measurements(
         "correction",
         [

@@ -28,6 +28,7 @@ from tests.project.dimension_oracle import (
     text_or_none,
     valid_at,
 )
+from tests.project.sensor_oracle import Reading, decimal_8
 
 Row = dict[str, Any]
 Marts = dict[str, list[Row]]
@@ -61,12 +62,27 @@ class Accepted:
     experiments: Sequence[Export]
     locations: Sequence[Export]
     researchers: Sequence[Export]
+    readings: Sequence[Reading] = ()
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What one staged row says of a measurement; `text` tells it from other copies."""
+
+    source_system: str
+    identity: str
+    fields: Mapping[str, str | None]
+    text: str
+    rank: int
+    updated_at: datetime | None
+    withdrawn: str | None = None
 
 
 @dataclass
 class Measurement:
-    """The newest version of a measurement, judged."""
+    """The copy of a measurement that counts, judged."""
 
+    source_system: str
     fields: Mapping[str, str | None]
     key: int
     measured_at: datetime | None
@@ -84,7 +100,9 @@ def expect(accepted: Accepted) -> Marts:
     """Compute every mart, summary and snapshot, without the columns that begin with `_`."""
     experiments = history(accepted.experiments, "experiment_id")
     locations = history(accepted.locations, "location_id")
-    newest = _newest(accepted.measurements)
+    copies = [_recorded(row) for row in accepted.measurements]
+    copies += [_read(reading) for reading in accepted.readings]
+    newest = _newest(copies)
     facts = [measurement for measurement in newest if not measurement.reasons]
     quarantined = [measurement for measurement in newest if measurement.reasons]
     days: dict[tuple[str, date], list[Measurement]] = defaultdict(list)
@@ -99,6 +117,7 @@ def expect(accepted: Accepted) -> Marts:
         "quarantined_measurements": [_quarantined(row) for row in quarantined],
         "dim_experiments": experiment_rows(experiments, accepted.researchers),
         "dim_locations": location_rows(locations),
+        "dim_sensors": _sensors(facts),
         "dim_time": _minutes(facts),
         "daily_measurement_summary": [
             {"experiment_id": experiment, "measured_date": day} | _parts(group)
@@ -122,38 +141,75 @@ def expect(accepted: Accepted) -> Marts:
         "snap_locations": snapshot_rows(locations, "location_id"),
         "balance": [
             {
-                "rows": len(accepted.measurements),
+                "rows": len(copies),
                 "facts": len(facts),
                 "quarantined": len(quarantined),
-                "superseded": len(accepted.measurements) - len(newest),
+                "superseded": len(copies) - len(newest),
             }
         ],
     }
 
 
-def _newest(rows: Iterable[Mapping[str, str]]) -> list[Measurement]:
-    """Judge the newest version of each measurement: by its own time, then by its content."""
-    versions: dict[int, dict[str, Mapping[str, str | None]]] = defaultdict(dict)
-    for row in rows:
-        fields = {name: text_or_none(row[name], "NA") for name in FIELDS}
-        text = "|".join(fields[name] or "" for name in FIELDS)
-        name = fields["measurement_id"]
-        identity = f"row:{text}" if name is None else f"id:{name}"
-        versions[hash_60_bits(f"research_db|{identity}")][text] = fields
-    return [_judged(key, max(texts.items(), key=_rank)[1]) for key, texts in versions.items()]
+def _recorded(row: Mapping[str, str]) -> Copy:
+    fields = {name: text_or_none(row[name], "NA") for name in FIELDS}
+    text = "|".join(fields[name] or "" for name in FIELDS)
+    name = fields["measurement_id"]
+    identity = "research_db|" + (f"row:{text}" if name is None else f"id:{name}")
+    return Copy("research_db", identity, fields, text, 1, _time(fields["updated_at"]))
 
 
-def _rank(version: tuple[str, Mapping[str, str | None]]) -> tuple[bool, datetime, int]:
-    text, fields = version
-    updated_at = _time(fields["updated_at"])
-    return updated_at is not None, updated_at or EPOCH, -hash_60_bits(text)
+def _read(reading: Reading) -> Copy:
+    """Name a reading by sensor and instant, whatever way it came."""
+    said = reading.fields
+    time, sensor = _time(said["timestamp"]), said["sensor_id"]
+    instant = f"{time:%Y-%m-%dT%H:%M:%S.%f}Z" if time else said["timestamp"]
+    name = f"{sensor}@{instant}" if sensor and instant else None
+    fields = {
+        "measurement_id": name,
+        "experiment_id": said["experiment_id"] or UNKNOWN,
+        "location_id": None,
+        "measured_at": said["timestamp"],
+        "updated_at": reading.written_text,
+        "sensor_id": sensor,
+        "latitude": said["latitude"],
+        "longitude": said["longitude"],
+    }
+    for quantity, unit in (("temperature", "degC"), ("humidity", "%"), ("pressure", "hPa")):
+        fields[quantity] = said[quantity]
+        fields[f"{quantity}_unit"] = unit if said[quantity] is not None else None
+    text = "|".join(fields[name] or "" for name in FIELDS)
+    if sensor is not None:
+        place = [decimal_8(said[name]) for name in ("latitude", "longitude")]
+        known = [sensor, *("" if v is None else f"{v:.8f}" for v in place)]
+        text += "|" + "|".join([*known, reading.withdrawn or ""])
+    identity = "sensors|" + (f"row:{text}" if name is None else f"id:{name}")
+    rest = (reading.rank, reading.written_at, reading.withdrawn)
+    return Copy(reading.source_system, identity, fields, text, *rest)
 
 
-def _judged(key: int, fields: Mapping[str, str | None]) -> Measurement:
-    judged = Measurement(fields, key, _time(fields["measured_at"]))
-    ids = ("measurement_id", "experiment_id")
+def _newest(copies: Iterable[Copy]) -> list[Measurement]:
+    """Judge the copy of each measurement that counts: by rank, its own time, its content."""
+    known: dict[int, list[Copy]] = defaultdict(list)
+    for copy in copies:
+        known[hash_60_bits(copy.identity)].append(copy)
+    return [_judged(key, max(group, key=_rank)) for key, group in known.items()]
+
+
+def _rank(copy: Copy) -> tuple[int, bool, datetime, int]:
+    return (
+        -copy.rank,
+        copy.updated_at is not None,
+        copy.updated_at or EPOCH,
+        -hash_60_bits(copy.text),
+    )
+
+
+def _judged(key: int, copy: Copy) -> Measurement:
+    fields, source = copy.fields, copy.source_system
+    judged = Measurement(source, fields, key, _time(fields["measured_at"]))
+    ids = ("measurement_id", "experiment_id") if source == "research_db" else ("sensor_id",)
     judged.reasons += [f"missing_{name}" for name in ids if fields[name] is None]
-    for name in ("measured_at", "updated_at"):
+    for name in ("measured_at", "updated_at") if source == "research_db" else ("measured_at",):
         time = _time(fields[name])
         if fields[name] is None:
             judged.reasons.append(f"missing_{name}")
@@ -165,8 +221,12 @@ def _judged(key: int, fields: Mapping[str, str | None]) -> Measurement:
         judged.values[quantity], reason = _quantity(quantity, fields)
         if reason:
             judged.reasons.append(reason)
-    if all(fields[quantity] is None for quantity in LIMITS):
+        elif source != "research_db" and quantity != "humidity" and fields[quantity] is None:
+            judged.reasons.append(f"missing_{quantity}")
+    if source == "research_db" and all(fields[quantity] is None for quantity in LIMITS):
         judged.reasons.append("no_quantity")
+    if copy.withdrawn:
+        judged.reasons = [copy.withdrawn]
     return judged
 
 
@@ -203,11 +263,13 @@ def _fact(
     return {
         "measurement_key": fact.key,
         "measurement_id": fact.fields["measurement_id"],
-        "source_system": "research_db",
+        "source_system": fact.source_system,
         "experiment_key": versions[0].key if versions[0] else UNKNOWN_KEY,
         "experiment_id": experiment,
         "location_key": versions[1].key if versions[1] else UNKNOWN_KEY,
         "location_id": location,
+        "sensor_key": _sensor_key(fact),
+        "sensor_id": fact.fields.get("sensor_id"),
         "time_key": _minute(measured_at),
         "date_key": int(f"{measured_at:%Y%m%d}"),
         "measured_at": measured_at,
@@ -220,11 +282,44 @@ def _quarantined(measurement: Measurement) -> Row:
     fields = measurement.fields
     return {
         "measurement_key": measurement.key,
-        "source_system": "research_db",
+        "source_system": measurement.source_system,
+        "sensor_id": fields.get("sensor_id"),
         **{name: fields[name] for name in ("measurement_id", "experiment_id", "location_id")},
         "quarantine_reasons": ",".join(measurement.reasons),
         **{f"source_{name}": fields[name] for name in FIELDS[3:]},
     }
+
+
+def _sensor_key(fact: Measurement) -> int:
+    sensor = fact.fields.get("sensor_id")
+    return UNKNOWN_KEY if sensor is None else hash_60_bits(sensor)
+
+
+def _sensors(facts: Iterable[Measurement]) -> list[Row]:
+    """One row per sensor, placed by its newest fact, and the unknown sensor."""
+    of: dict[str, list[tuple[datetime, Measurement]]] = defaultdict(list)
+    for fact in facts:
+        sensor = fact.fields.get("sensor_id")
+        if sensor is not None and fact.measured_at is not None:
+            of[sensor].append((fact.measured_at, fact))
+    known = []
+    for sensor, group in of.items():
+        times = [time for time, _ in group]
+        (newest,) = [fact for time, fact in group if time == max(times)]
+        known.append(
+            {
+                "sensor_key": hash_60_bits(sensor),
+                "sensor_id": sensor,
+                "latitude": decimal_8(newest.fields["latitude"]),
+                "longitude": decimal_8(newest.fields["longitude"]),
+                "first_reading_at": min(times),
+                "last_reading_at": max(times),
+                "reading_count": len(group),
+            }
+        )
+    nothing = dict.fromkeys(("latitude", "longitude", "first_reading_at", "last_reading_at"))
+    unknown = {"sensor_key": UNKNOWN_KEY, "sensor_id": UNKNOWN, "reading_count": 0}
+    return [*known, nothing | unknown]
 
 
 def _minutes(facts: Iterable[Measurement]) -> list[Row]:

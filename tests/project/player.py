@@ -142,8 +142,8 @@ class Player:
         self.dbt.invoke("build", *BUILD, *arguments)
 
     def _compare(self) -> Counted:
-        expected = _counted(expect(self.bucket.accepted()) | expect_sales(()))
-        actual = _counted(self._read(list(expected)))
+        expected = counted(expect(self.bucket.accepted()) | expect_sales(()))
+        actual = counted(self._read(list(expected)))
         for mart, rows in expected.items():
             assert (mart, actual[mart] - rows, rows - actual[mart]) == (mart, {}, {})
         self.tally.comparisons += 1
@@ -182,7 +182,7 @@ def _under(contract: Contract, history: History) -> Contract:
     return replace(contract, load=contract.load.model_copy(update=rule))
 
 
-def _counted(marts: Marts) -> Counted:
+def counted(marts: Marts) -> Counted:
     def ordered(row: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple(sorted(row.items()))
 

@@ -23,7 +23,10 @@ research_warehouse:
 # Folder -> what its models may read: folders of models, "seeds", "snapshots", "source <name>".
 # The ledger is open to all that apply its events.
 MAY_READ = {
-    "staging": {"source research_db", "source hpc", "source literature", "source sales"},
+    "staging": {
+        f"source {name}"
+        for name in ("research_db", "hpc", "literature", "sales", "sensors", "stream", "ledger")
+    },
     "intermediate": {"staging", "intermediate", "seeds", "snapshots", "source ledger"},
     "snapshots": {"intermediate", "source ledger"},
     "marts": {"intermediate", "marts", "source ledger", "source access"},

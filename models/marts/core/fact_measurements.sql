@@ -15,6 +15,7 @@
             {'columns': ['measurement_key']},
             {'columns': ['experiment_id', 'measured_at']},
             {'columns': ['time_key']},
+            {'columns': ['sensor_key', 'measured_at']},
         ],
         dist='experiment_id',
         sort=['measured_at', 'experiment_id'],
@@ -46,6 +47,8 @@ keyed as (
         measurements.experiment_id,
         coalesce(locations.location_key, -1) as location_key,
         measurements.location_id,
+        {{ sensor_key('measurements.sensor_id') }} as sensor_key,
+        measurements.sensor_id,
         {{ epoch_minutes('measurements.measured_at') }} as time_key,
         cast(to_char(measurements.measured_at, 'YYYYMMDD') as integer) as date_key,
 

@@ -14,11 +14,16 @@ with applied_batches as (
 
 raw_rows as (
 
+    {%- for table in measurement_tables() %}
     select
         _batch_id,
         count(*) as n
-    from {{ source('research_db', 'measurements') }}
+    from {{ source(*table.split('.')) }}
     group by _batch_id
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
 
 ),
 

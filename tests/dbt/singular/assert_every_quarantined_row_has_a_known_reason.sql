@@ -1,9 +1,13 @@
 {%- set codes = [
-    'missing_measurement_id', 'missing_experiment_id', 'missing_measured_at', 'invalid_measured_at',
-    'measured_at_out_of_range', 'missing_updated_at', 'invalid_updated_at', 'no_quantity',
+    'expired', 'deleted_at_source', 'missing_measurement_id', 'missing_sensor_id', 'missing_experiment_id',
+    'missing_measured_at', 'invalid_measured_at', 'measured_at_out_of_range', 'missing_updated_at',
+    'invalid_updated_at', 'no_quantity',
 ] -%}
+{%- set codes_of_a_quantity = ['missing_{}', 'invalid_{}', 'unknown_{}_unit', '{}_out_of_range'] -%}
 {%- for quantity in quantities() -%}
-{%- do codes.extend(['invalid_' ~ quantity, 'unknown_' ~ quantity ~ '_unit', quantity ~ '_out_of_range']) -%}
+{%- for code in codes_of_a_quantity -%}
+{%- do codes.append(code.format(quantity)) -%}
+{%- endfor -%}
 {%- endfor -%}
 -- As many known codes as there are codes, and one at least.
 with counted as (

@@ -5,7 +5,7 @@ with live_rows as (
     select
         count(*) as rows_in,
         count(
-            distinct source_system || '|' || coalesce(
+            distinct identity_system || '|' || coalesce(
                 'id:' || measurement_id, 'row:' || cast(row_hash as varchar(20))
             )
         ) as measurements
