@@ -349,11 +349,12 @@ def requeue(options: Options, key: str, table: str, corrected: Path | None) -> N
 @click.argument("measurement_id")
 @_common
 def trace(options: Options, measurement_id: str) -> None:
-    """Show the way of a measurement from the marts back to its batch and objects."""
+    """Show the way of a measurement back to its batch, objects and record, read again."""
     from loaders.trace import trace_measurement
 
-    with options.open().warehouse() as warehouse:
-        traces = trace_measurement(warehouse, measurement_id)
+    project = options.open()
+    with project.warehouse() as warehouse:
+        traces = trace_measurement(warehouse, project.staging, project.contracts, measurement_id)
     if options.as_json:
         display.print_json(traces, sys.stdout)
     else:

@@ -80,6 +80,10 @@ class Schemas:
         """Return the raw table of a source table."""
         return TableName(self.schema(f"raw_{source}"), table)
 
+    def intermediate(self, table: str) -> TableName:
+        """Return a table between staging and the marts."""
+        return TableName(self.schema("intermediate"), table)
+
     def access(self, table: str) -> TableName:
         """Return a table that says who may see what."""
         return TableName(self.schema("access"), table)

@@ -21,6 +21,7 @@ from loaders.history import RunRecord, TableStatus
 from loaders.load_run import LoadResult, RefusedFile
 from loaders.rejects import PartlyLoaded, RefusedGeneration
 from loaders.staging.plan import Plan, WaitingExport
+from loaders.staging.rereading import RecordPlace
 from loaders.trace import MeasurementTrace
 from loaders.warehouse.base import LeftOut, Progress
 
@@ -163,7 +164,7 @@ def print_rejects(refused: Sequence[RefusedGeneration], partly: Sequence[PartlyL
 
 
 def print_traces(traces: Sequence[MeasurementTrace]) -> None:
-    """Print the way from each mart row to its batch and that batch's objects."""
+    """Print the way from each mart row to its batch, the batch's objects, and its record."""
     for trace in traces:
         batch = trace.batch
         click.echo(f"{trace.mart}: {trace.source_system} {trace.measurement_id}")
@@ -175,6 +176,20 @@ def print_traces(traces: Sequence[MeasurementTrace]) -> None:
         )
         for file in batch.files:
             click.echo(f"    s3://{file.bucket}/{file.key} (ETag {file.etag}, {file.rows} rows)")
+        click.echo(f"  record {trace.source_key}")
+        for place in trace.record.places:
+            click.echo(f"    s3://{place.bucket}/{place.key}: {_position(place)}")
+        for key in trace.record.gone:
+            click.echo(f"    {key} is not there any more as it was loaded")
+
+
+def _position(place: RecordPlace) -> str:
+    if place.line_number is None:
+        return f"row {place.record_number}"
+    return (
+        f"record {place.record_number}, line {place.line_number}, "
+        f"byte {place.byte_offset} of its text"
+    )
 
 
 @contextmanager

@@ -1,11 +1,15 @@
-"""From a measurement in the marts back to the batches and objects that brought it."""
+"""From a measurement in the marts back to its batch, its objects, and its record in them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loaders.contracts import Contract
 from loaders.errors import UsageError
 from loaders.history import BatchTrace, trace_batch
+from loaders.staging.objects import StagedObject, Staging
+from loaders.staging.rereading import Reread, find_records
 from loaders.warehouse.base import Warehouse
 
 # ruff: noqa: S608  # only table names, quoted, are put into the statements
@@ -13,34 +17,55 @@ from loaders.warehouse.base import Warehouse
 
 @dataclass(frozen=True)
 class MeasurementTrace:
-    """Where a measurement stands (`mart`), why it is not a fact if so, and its batch."""
+    """Where a measurement stands (`mart`), why it is not a fact if so, its batch and its record.
+
+    `source_key` is the record's key as its source wrote it, with `|` between the parts.
+    """
 
     mart: str
     measurement_id: str
     source_system: str
     quarantine_reasons: str | None
     batch: BatchTrace
+    source_key: str
+    record: Reread
 
 
-def trace_measurement(warehouse: Warehouse, measurement_id: str) -> list[MeasurementTrace]:
+def trace_measurement(
+    warehouse: Warehouse, staging: Staging, contracts: Sequence[Contract], measurement_id: str
+) -> list[MeasurementTrace]:
     """Return the facts and quarantined rows with this id, one for each source system.
 
-    Raises UsageError when there is none.
+    The objects of their batches are read again, to the last. Raises UsageError when there is no
+    such measurement.
     """
-    marts = warehouse.schemas.marts
-    found = warehouse.fetch(
-        "select 'fact_measurements', measurement_id, source_system, null, _batch_id "
-        f"from {marts('fact_measurements').sql} where measurement_id = %s "
-        "union all "
-        "select 'quarantined_measurements', measurement_id, source_system, quarantine_reasons, "
-        f"_batch_id from {marts('quarantined_measurements').sql} where measurement_id = %s",
-        (measurement_id, measurement_id),
-    )
+    schemas = warehouse.schemas
+    normalized = schemas.intermediate("int_measurements__normalized").sql
+    rows = [
+        f"select distinct '{mart}', m.measurement_id, m.source_system, {reasons}, m._batch_id, "
+        f"n.source_key from {schemas.marts(mart).sql} m inner join {normalized} n "
+        "on n.measurement_key = m.measurement_key and n._batch_id = m._batch_id "
+        "where m.measurement_id = %s"
+        for mart, reasons in (
+            ("fact_measurements", "null"),
+            ("quarantined_measurements", "m.quarantine_reasons"),
+        )
+    ]
+    found = warehouse.fetch(" union all ".join(rows), (measurement_id, measurement_id))
     if not found:
         raise UsageError(
             f"no measurement {measurement_id!r} in the marts; if it was loaded, build first"
         )
-    return [
-        MeasurementTrace(mart, found_id, source, reasons, trace_batch(warehouse, int(batch_id)))
-        for mart, found_id, source, reasons, batch_id in found
-    ]
+    by_name = {contract.name: contract for contract in contracts}
+    traces = []
+    for mart, found_id, source, reasons, batch_id, source_key in found:
+        batch = trace_batch(warehouse, int(batch_id))
+        objects = [
+            StagedObject(file.key, file.etag, file.bytes, file.last_modified)
+            for file in batch.files
+        ]
+        record = find_records(by_name[batch.source_table], staging, objects, source_key or "")
+        traces.append(
+            MeasurementTrace(mart, found_id, source, reasons, batch, source_key or "", record)
+        )
+    return traces

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,31 +34,32 @@ class Reread:
 
 
 def find_records(
-    contract: Contract, staging: Staging, objects: Iterable[StagedObject], key: Sequence[str]
+    contract: Contract, staging: Staging, objects: Iterable[StagedObject], source_key: str
 ) -> Reread:
-    """Read the objects, each as it was loaded, for the records whose contract's key is `key`.
+    """Read the objects, each as it was loaded, for the records with a key.
 
+    `source_key` is the contract's key as the source wrote it, with `|` between its parts.
     Raises DataRefused when an object is not in the contract's form: the contract has changed.
     """
     places: list[RecordPlace] = []
     gone: list[str] = []
     for item in objects:
         try:
-            places += _places(contract, staging, item, tuple(key))
+            places += _places(contract, staging, item, source_key)
         except MovedError:
             gone.append(item.key)
     return Reread(tuple(places), tuple(gone))
 
 
 def _places(
-    contract: Contract, staging: Staging, item: StagedObject, key: tuple[str, ...]
+    contract: Contract, staging: Staging, item: StagedObject, source_key: str
 ) -> Iterator[RecordPlace]:
     names = contract.load.key
     with staging.open(item) as reader:
         scanner = scanner_of(reader, contract.form, contract.load.max_rejects)
         for record in scanner.located(names):
-            found = tuple(_text(record.values, name, contract.load.format) for name in names)
-            if found == key:
+            parts = [_text(record.values, name, contract.load.format) or "" for name in names]
+            if "|".join(parts) == source_key:
                 yield RecordPlace(
                     staging.bucket,
                     item.key,

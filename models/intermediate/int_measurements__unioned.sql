@@ -87,6 +87,7 @@ unioned as (
         sensor_id,
         latitude,
         longitude,
+        cast(coalesce(sensor_id, '') || '|' || coalesce(source_measured_at, '') as varchar(128)) as source_key,
         source_measured_at,
         source_updated_at,
         {% for quantity, unit in reading_units.items() -%}
@@ -112,6 +113,7 @@ unioned as (
         cast(null as varchar(36)) as sensor_id,
         cast(null as decimal(18, 8)) as latitude,
         cast(null as decimal(18, 8)) as longitude,
+        cast(measurement_id as varchar(128)) as source_key,
         source_measured_at,
         source_updated_at,
         {% for quantity in reading_units -%}

@@ -188,6 +188,9 @@ final as (
         longitude,
         copy_rank,
 
+        ---------- the contract's key as the source wrote it, | between its parts: for `warehouse trace`
+        source_key,
+
         ---------- load
         _batch_id,
         _loaded_at

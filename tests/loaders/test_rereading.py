@@ -37,7 +37,7 @@ def lab(database: dict[str, Any], staging_bucket: tuple[str, Any]) -> Lab:
 
 def found(lab: Lab, contract: Any, *key: str) -> Reread:
     objects = list(lab.staging.list(contract.load.path))
-    return find_records(contract, lab.staging, objects, key)
+    return find_records(contract, lab.staging, objects, "|".join(key))
 
 
 def place(lab: Lab, name: str, *at: int | None) -> RecordPlace:
@@ -120,7 +120,7 @@ def test_an_object_that_changed_or_went_since_is_named(lab: Lab, tmp_path: Path)
     objects = list(lab.staging.list(contract.load.path))
     lab.put("lab/measurements/1.csv", rows("a", "b"))
     lab.delete("lab/measurements/2.csv")
-    reread = find_records(contract, lab.staging, objects, ["a"])
+    reread = find_records(contract, lab.staging, objects, "a")
     assert reread.gone == ("lab/measurements/1.csv", "lab/measurements/2.csv")
     assert [one.key for one in reread.places] == ["lab/measurements/3.csv"]
 
