@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 from typing import Any
 
+from tests.project.anomaly_oracle import anomalies
 from tests.project.dimension_oracle import (
     UNKNOWN,
     UNKNOWN_KEY,
@@ -118,6 +119,7 @@ def expect(accepted: Accepted) -> Marts:
         "dim_experiments": experiment_rows(experiments, accepted.researchers),
         "dim_locations": location_rows(locations),
         "dim_sensors": _sensors(facts),
+        "measurement_anomalies": anomalies(_fact(fact, {}, {}) for fact in facts),
         "dim_time": _minutes(facts),
         "daily_measurement_summary": [
             {"experiment_id": experiment, "measured_date": day} | _parts(group)

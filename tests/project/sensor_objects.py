@@ -117,6 +117,22 @@ RECORDS: tuple[Mapping[str, Any], ...] = (
 )
 
 
+def hourly(day: int, sensor: str, values: str) -> list[dict[str, Any]]:
+    """Return records of one minute each, from 10:00: the hour that the others are of, too."""
+    start = datetime(2020, 6, day, 10)
+    return [
+        record(sensor, f"{start + timedelta(minutes=n):%Y-%m-%dT%H:%M:%SZ}",
+               temperature=Decimal(value), humidity=Decimal(n), pressure=Decimal(1000))
+        for n, value in enumerate(values.split())
+    ]  # fmt: skip
+
+
+# Of twenty values one is far off.
+USUAL = "20 20.1 20.2 19.9 19.8 20 20.1 20.2 19.9 19.8 20.3 19.7 20.4 19.6 20 20.1 19.9 20.2 19.8"
+ANOMALOUS = hourly(1, "s8", f"{USUAL} 35.5") + hourly(2, "s9", f"{USUAL}")
+EQUAL = hourly(3, "s10", "20 " * 12 + "19 " * 9)  # more than half are equal: no MAD
+
+
 def first() -> Iterator[StagedObject]:
     """Yield a full export, an incomplete one, and the stream's first day."""
     yield from _staged(full_export(TABLE, "01-first", ITEMS, FIRST_EXPORT, files=3))
@@ -127,6 +143,7 @@ def first() -> Iterator[StagedObject]:
     yield delivery(STREAM, "sensor-readings", day, RECORDS[:half])
     yield delivery(STREAM, "sensor-readings", day + timedelta(minutes=5), RECORDS[half:],
                    line_ends=True)  # fmt: skip
+    yield delivery(STREAM, "sensor-readings", day + timedelta(minutes=20), ANOMALOUS + EQUAL)
     # Delivered twice, within an object and in another; a record that is cut off.
     yield delivery(STREAM, "sensor-readings", day + timedelta(minutes=10), [SENT, SENT],
                    tail=b'{"sensor_id":"s1","timestamp":"2020-05-10T10:5')  # fmt: skip
@@ -164,6 +181,8 @@ def later() -> Iterator[StagedObject]:
     yield from _staged(full_export(TABLE, "04-second", full, NEXT_EXPORT))
     late = [record("s5", "2020-05-10T09:00:00Z"), record("s5", at(30)), RECORDS[1],
             record("s7", "2020-05-10T12:40:00+02:30"), record("s3", at(7))]  # fmt: skip
+    # The twentieth of s9 makes its group large enough; s8's outlier is no longer one.
+    late += hourly(4, "s9", "30 20.15") + hourly(4, "s8", "35 " * 30)
     yield delivery(STREAM, "sensor-readings", datetime(2020, 5, 10, 19, 0), late)
 
 

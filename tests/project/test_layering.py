@@ -29,7 +29,7 @@ MAY_READ = {
     },
     "intermediate": {"staging", "intermediate", "seeds", "snapshots", "source ledger"},
     "snapshots": {"intermediate", "source ledger"},
-    "marts": {"intermediate", "marts", "source ledger", "source access"},
+    "marts": {"intermediate", "marts", "seeds", "source ledger", "source access"},
     "summaries": {"intermediate", "marts", "summaries", "source ledger", "source access"},
     "secure": {"marts", "source access"},
 }

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("both warehouses")  # built once, on one wo
 # Models that claim events, whose hooks and statements must be one transaction.
 CLAIMING = (
     "int_measurements__normalized", "fact_measurements", "quarantined_measurements", "dim_time",
-    "dim_sensors",
+    "dim_sensors", "measurement_anomalies",
     "daily_measurement_summary", "monthly_measurement_summary", "snap_experiments",
     "snap_locations", "int_sales__changes", "int_products__changes", "int_customers__changes",
     "fact_sales", "quarantined_sales", "quarantined_products", "quarantined_customers",
@@ -35,6 +35,7 @@ LAYOUT = {
     "dim_locations": ["ALL", "location_id"],
     "dim_products": ["ALL", "product_id"],
     "dim_sensors": ["ALL", "sensor_id"],
+    "measurement_anomalies": ["EVEN", "sensor_id"],
     "dim_time": ["ALL", "time_key"],
     "fact_measurements": ["KEY(experiment_id)", "measured_at"],
     "quarantined_measurements": ["EVEN", "measurement_key"],

@@ -17,6 +17,7 @@ from tests.project.sites import Site
 
 MARTS = (
     "dim_date", "dim_experiments", "dim_locations", "dim_sensors", "dim_time", "fact_measurements",
+    "measurement_anomalies",
     "quarantined_measurements", "daily_measurement_summary", "monthly_measurement_summary",
     "monthly_temperature_summary", "dim_papers", "bridge_paper_authors", "bridge_paper_keywords",
     "paper_data_files", "quarantined_papers",

@@ -1,8 +1,5 @@
 -- One row per sensor with a fact. New readings, and such as were withdrawn, move its first and last
 -- one: the sensors that they touch are computed again. On Redshift a copy on each node (dist all).
-{%- set affected_sensors -%}
-{{ affected_groups(sensor_key('sensor_id') ~ ' as sensor_key') }} and sensor_id is not null
-{%- endset -%}
 {%- set newest_readings -%}
 select facts.measurement_key
 from {{ ref('fact_measurements') }} as facts
@@ -11,7 +8,7 @@ inner join (
         sensor_key,
         max(measured_at) as measured_at
     from {{ ref('fact_measurements') }}
-    where sensor_key in ({{ affected_sensors }})
+    where sensor_key in ({{ affected_sensors() }})
     group by sensor_key
 ) as newest on facts.sensor_key = newest.sensor_key and facts.measured_at = newest.measured_at
 {%- endset -%}
@@ -19,7 +16,7 @@ inner join (
     config(
         pre_hook=[
             "{{ claim_events(follows='fact_measurements') }}",
-            "{{ delete_affected('sensor_key', affected_groups(sensor_key('sensor_id') ~ ' as sensor_key') ~ ' and sensor_id is not null') }}",
+            "{{ delete_affected('sensor_key', affected_sensors()) }}",
         ],
         post_hook="{{ analyze_table(this) }}",
         indexes=[{'columns': ['sensor_key']}],
@@ -42,7 +39,7 @@ summarized as (
     where
         sensor_id is not null
         {%- if is_incremental() %}
-        and sensor_key in ({{ affected_sensors }})
+        and sensor_key in ({{ affected_sensors() }})
         {%- endif %}
     group by sensor_key, sensor_id
 

@@ -1,0 +1,167 @@
+-- One row per value that is far from what its sensor says at that hour of the day. Median and MAD
+-- (the median of the distances to it) rather than mean and deviation: half of the values would have
+-- to be wrong to move them, while one outlier moves a mean, and widens a deviation until it no
+-- longer looks like one. Medians are the middle values by row number: exact decimals, the same on
+-- every engine, where the engines' own functions interpolate in double precision.
+-- The groups (sensor, hour of day) that new rows touch are judged again, and no others. On Redshift
+-- spread evenly: small, and looked up by sensor.
+{{
+    config(
+        pre_hook=[
+            "{{ claim_events(follows='fact_measurements') }}",
+            "{{ delete_affected('sensor_key, hour_of_day', affected_hours()) }}",
+        ],
+        indexes=[{'columns': ['sensor_key', 'hour_of_day']}, {'columns': ['measurement_key']}],
+        dist='even',
+        sort=['sensor_id', 'measured_at'],
+    )
+}}
+
+with rules as (
+
+    select * from {{ ref('anomaly_rules') }}
+
+),
+
+readings as (
+
+    select
+        facts.*,
+        cast(extract(hour from facts.measured_at) as integer) as hour_of_day
+    from {{ ref('fact_measurements') }} as facts
+    {%- if is_incremental() %}
+    inner join ({{ affected_hours() }}) as affected
+        on
+            facts.sensor_key = affected.sensor_key
+            and extract(hour from facts.measured_at) = affected.hour_of_day
+    {%- endif %}
+    where facts.sensor_id is not null
+
+),
+
+{% for quantity in quantities() -%}
+{{ quantity }}_values as (
+
+    select
+        readings.measurement_key,
+        readings.measurement_id,
+        readings.sensor_key,
+        readings.sensor_id,
+        readings.measured_at,
+        readings.hour_of_day,
+        rules.quantity,
+        readings.{{ quantity }} as measured_value,
+        readings._batch_id,
+        readings._loaded_at
+    from readings
+    inner join rules on rules.quantity = '{{ quantity }}'
+    where readings.{{ quantity }} is not null
+
+),
+
+{% endfor -%}
+measured as (
+
+    {% for quantity in quantities() -%}
+    select * from {{ quantity }}_values
+    {%- if not loop.last %}
+    union all
+    {% endif -%}
+    {%- endfor %}
+
+),
+
+placed as (
+
+    select
+        measured.*,
+        row_number() over (
+            partition by sensor_key, hour_of_day, quantity order by measured_value, measurement_key
+        ) as place,
+        count(*) over (partition by sensor_key, hour_of_day, quantity) as value_count
+    from measured
+
+),
+
+medians as (
+
+    select
+        sensor_key,
+        hour_of_day,
+        quantity,
+        cast((min(measured_value) + max(measured_value)) * 0.5 as decimal(12, 5)) as median_value
+    from placed
+    where place in ((value_count + 1) / 2, (value_count + 2) / 2)
+    group by sensor_key, hour_of_day, quantity
+
+),
+
+distances as (
+
+    select
+        placed.*,
+        medians.median_value,
+        cast(placed.measured_value - medians.median_value as decimal(12, 5)) as distance
+    from placed
+    inner join medians
+        on
+            placed.sensor_key = medians.sensor_key
+            and placed.hour_of_day = medians.hour_of_day
+            and placed.quantity = medians.quantity
+
+),
+
+placed_distances as (
+
+    select
+        sensor_key,
+        hour_of_day,
+        quantity,
+        abs(distance) as distance,
+        value_count,
+        row_number() over (
+            partition by sensor_key, hour_of_day, quantity order by abs(distance), measurement_key
+        ) as place
+    from distances
+
+),
+
+deviations as (
+
+    select
+        sensor_key,
+        hour_of_day,
+        quantity,
+        cast((min(distance) + max(distance)) * 0.5 as decimal(13, 6)) as median_deviation
+    from placed_distances
+    where place in ((value_count + 1) / 2, (value_count + 2) / 2)
+    group by sensor_key, hour_of_day, quantity
+
+),
+
+-- Where more than half of the values are equal the MAD is 0, and says nothing of the others.
+judged as (
+
+    select
+        distances.*,
+        deviations.median_deviation,
+        cast(
+            cast(rules.factor * distances.distance as double precision)
+            / cast(deviations.median_deviation as double precision) as decimal(18, 4)
+        ) as robust_z
+    from distances
+    inner join deviations
+        on
+            distances.sensor_key = deviations.sensor_key
+            and distances.hour_of_day = deviations.hour_of_day
+            and distances.quantity = deviations.quantity
+    inner join rules on distances.quantity = rules.quantity
+    where
+        deviations.median_deviation > 0
+        and distances.value_count >= rules.minimum_count
+        and rules.factor * abs(distances.distance) > rules.threshold * deviations.median_deviation
+
+)
+
+select {{ contract_columns() }}
+from judged
