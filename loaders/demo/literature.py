@@ -44,11 +44,12 @@ MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 def exports(place: str, staged: Sequence[StagedObject] = ()) -> Iterator[StagedObject]:
     """Yield the staged objects of two full exports.
 
-    Some of the papers' data files are `staged` objects, which stand below `place`, such as
+    Some of the papers' data files are `staged` objects that stand below `place`, such as
     `s3://bucket/`. The bytes depend on these and on the package alone. Raises UsageError when
     the package's archive is not there.
     """
-    papers = [_document(article, place, staged) for article in _articles(FOLDER / ARCHIVE)]
+    data = [item for item in staged if item.body]  # a marker is no data file
+    papers = [_document(article, place, data) for article in _articles(FOLDER / ARCHIVE)]
     known = papers[:-NEW_PAPERS]
     gone = {paper["_id"] for paper in known[:: len(known) // VANISHED_PAPERS][:VANISHED_PAPERS]}
     first = [paper for paper in known if paper["version"] == 1]

@@ -17,8 +17,7 @@
             row_number() over (partition by batches.version_at order by batches.export_key desc, batches.batch_id desc)
                 as precedence
         from {{ source('ledger', 'applied') }} as applied
-        inner join {{ source('ledger', 'events') }} as events
-            on applied.event_id = events.event_id and events.event = 'loaded'
+        inner join {{ source('ledger', 'events') }} as events on applied.event_id = events.event_id
         inner join {{ source('ledger', 'batches') }} as batches on events.batch_id = batches.batch_id
         where
             applied.model = '{{ model }}'

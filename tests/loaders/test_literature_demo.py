@@ -1,4 +1,4 @@
-"""The demo's exports of papers: real records, as mongoexport writes them, the same bytes each time."""
+"""The demo's exports of papers: real records as mongoexport writes them, always the same bytes."""
 
 from __future__ import annotations
 

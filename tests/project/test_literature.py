@@ -156,7 +156,9 @@ def test_an_export_that_was_cut_short_or_is_not_complete_changes_nothing(empty: 
     whole = written([full(1), paper(2), paper(3)], canonical=True)
     stage(desk, export("20200201T000000Z", whole[: -len(whole) // 4]))  # half a line at its end
     stage(desk, export("20200301T000000Z", whole, complete=False))
-    (twice, _) = export("20200401T000000Z", whole + written([full(1)], canonical=False))
+    (twice, _) = export(
+        "20200401T000000Z", whole + written([full(1, title="Again")], canonical=False)
+    )
     stage(desk, [twice, StagedObject(twice.key.rpartition("/")[0] + "/_SUCCESS", b"")])
     (cut, _) = export("20200501T000000Z", whole)
     stage(desk, [StagedObject(cut.key, cut.body[:-20]),
@@ -188,6 +190,22 @@ def test_a_paper_that_vanishes_stays_with_its_last_state_until_it_comes_back(emp
     assert desk.rows("select quarantine_reasons, is_deleted from quarantined_papers") == [
         ("missing_title", False)
     ]
+    # Late, and older than all: of what it has only the paper that came in no other one counts.
+    stage_export(desk, "20191201T000000Z", [paper(at, title="Old") for at in (1, 2, 3, 4)])
+    load_and_build(desk)
+    assert states(desk) == [
+        ("Back", False, None), ("Late", True, "2020-04-01"), ("Old", True, "2020-01-01"),
+    ]  # fmt: skip
+    # Withdrawn: as if it had never been.
+    desk.execute(
+        "insert into ledger.events (event_id, batch_id, source_table, event, recorded_at) select "
+        "nextval('ledger.event_id'), batch_id, source_table, 'superseded', '2020-01-01' "
+        "from ledger.batches where version_at in ('2020-05-01', '2019-12-01')"
+    )
+    desk.build(*LITERATURE)
+    assert states(desk) == [
+        ("Paper 1", False, None), ("Two", True, "2020-03-01"), ("Late", True, "2020-04-01"),
+    ]  # fmt: skip
 
 
 @pytest.mark.ci
