@@ -61,17 +61,18 @@ class RedshiftDesk:
 
     def invoke(self, command: str, *arguments: str) -> None:
         """Run a dbt command. Raises BuildFailed."""
-        with self._environment():
+        with self.environment():
             self.dbt.invoke(command, *arguments)
 
     def run(self, *arguments: str) -> None:
         """Replay the waiting exports and build, as `warehouse run` does after loading."""
-        with self._environment():
+        with self.environment():
             replay_exports(self.dbt)
             self.dbt.invoke("build", *arguments)
 
     @contextmanager
-    def _environment(self) -> Iterator[None]:
+    def environment(self) -> Iterator[None]:
+        """Have dbt leave its files with this target, for the block."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DBT_TARGET_PATH", str(self.place / "target"))
             patch.setenv("DBT_LOG_PATH", str(self.place / "logs"))

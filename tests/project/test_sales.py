@@ -17,6 +17,7 @@ from tests.project import sales_objects as nasty
 from tests.project.both import Both
 from tests.project.desk import Desk
 from tests.project.sales_oracle import SalesRow, expect_sales
+from tests.project.sales_questions import check_questions
 
 BUILD = ("--select", "+models/marts/sales", "sales_by_region_monthly")
 Counted = dict[str, Counter[tuple[Any, ...]]]
@@ -69,6 +70,7 @@ def test_the_demo_is_what_the_oracle_says(empty: Desk) -> None:
     rows = [row for item in staged for row in rows_of(item)]
     assert len(rows) > 20_000
     check(empty, rows)
+    check_questions(empty.dbt.query, expect_sales(rows))
 
 
 def test_nasty_files_in_any_grouping(empty: Desk) -> None:
@@ -100,3 +102,9 @@ def test_both_warehouses_are_what_the_oracle_says(both: Both, step: int) -> None
         for seen in (both.postgres[step], both.redshift[step]):
             found = Counter({tuple(sorted(row)): n for row, n in seen[mart].items()})
             assert (mart, expected - found, found - expected) == (mart, Counter(), Counter())
+
+
+@pytest.mark.xdist_group("both warehouses")
+def test_the_questions_are_answered_on_redshift_too(both: Both) -> None:
+    with both.desk.environment():
+        check_questions(both.desk.dbt.query, expect_sales(nasty.accepted(1)))
