@@ -78,7 +78,7 @@ changes as (
         changed_at,
         row_hash,
         is_key_change = 1 as is_key_change,
-        source_row,
+        left(source_row, 1000) as source_row,
 {%- endmacro %}
 
 {#- The load columns, last. -#}

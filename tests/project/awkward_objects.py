@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable, Iterator
 
 from loaders.demo.nycflights13 import StagedObject, exports
-from tests.project import literature_objects, sales_objects, sensor_objects
+from tests.project import literature_objects, sales_objects, sensor_objects, shop_objects
 from tests.project.desk import EXPERIMENT, MEASUREMENT
 
 FIRST_EXPORT, SECOND_EXPORT = "exported_at=20130401T000000Z", "exported_at=20131001T000000Z"
@@ -65,6 +65,7 @@ def first() -> Iterator[StagedObject]:
     yield _measurements("awkward-2", numbered[5:9])
     yield from literature_objects.first()
     yield from sales_objects.first()
+    yield from shop_objects.first()
 
 
 def later() -> Iterator[StagedObject]:
@@ -97,6 +98,7 @@ def later() -> Iterator[StagedObject]:
     yield StagedObject(folder + "_SUCCESS", b"")
     yield from literature_objects.later()
     yield from sales_objects.later()
+    yield from shop_objects.later()
 
 
 def _for_jfk(column: str, text: str) -> Callable[[bytes], bytes]:

@@ -32,7 +32,7 @@ from tests.project.sales_oracle import expect_sales
 Counted = dict[str, Counter[tuple[Any, ...]]]  # by mart: its rows, sorted by column
 
 # Subjects that the histories do not reach: they have tests of their own.
-ELSEWHERE = ("literature", "observations")
+ELSEWHERE = ("literature", "observations", "shop")
 # What the histories reach. Seeds never change, and cannot be replayed.
 BUILD = (
     *UNTESTED, "--exclude-resource-type", "seed",

@@ -25,7 +25,16 @@ research_warehouse:
 MAY_READ = {
     "staging": {
         f"source {name}"
-        for name in ("research_db", "hpc", "literature", "sales", "sensors", "stream", "ledger")
+        for name in (
+            "research_db",
+            "hpc",
+            "literature",
+            "sales",
+            "shop",
+            "sensors",
+            "stream",
+            "ledger",
+        )
     },
     "intermediate": {"staging", "intermediate", "seeds", "snapshots", "source ledger"},
     "snapshots": {"intermediate", "source ledger"},

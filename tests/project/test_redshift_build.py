@@ -25,7 +25,9 @@ CLAIMING = (
     "daily_measurement_summary", "monthly_measurement_summary", "snap_experiments",
     "snap_locations", "int_sales__changes", "int_products__changes", "int_customers__changes",
     "fact_sales", "quarantined_sales", "quarantined_products", "quarantined_customers",
-    "sales_by_region_monthly",
+    "sales_by_region_monthly", "int_orders__changes", "int_users__changes",
+    "int_order_lines__parsed", "fact_orders", "fact_order_lines", "quarantined_orders",
+    "quarantined_order_lines", "quarantined_users",
 )  # fmt: skip
 SENT = re.compile(r"On (?:model|snapshot)\.research_warehouse\.(\w+): (?:/\*.*?\*/\s*)?(\w+ ?\w*)")
 LAYOUT = {
@@ -42,6 +44,12 @@ LAYOUT = {
     "daily_measurement_summary": ["KEY(experiment_id)", "measured_date"],
     "monthly_measurement_summary": ["KEY(experiment_id)", "month"],
     "monthly_temperature_summary": ["EVEN", "month"],
+    "dim_users": ["ALL", "user_id"],
+    "fact_orders": ["KEY(user_id)", "ordered_at"],
+    "fact_order_lines": ["KEY(order_key)", "ordered_at"],
+    "quarantined_orders": ["EVEN", "order_key"],
+    "quarantined_order_lines": ["EVEN", "order_line_key"],
+    "quarantined_users": ["EVEN", "change_key"],
     "fact_sales": ["KEY(customer_id)", "sold_at"],
     "quarantined_customers": ["EVEN", "change_key"],
     "quarantined_products": ["EVEN", "change_key"],
@@ -117,7 +125,7 @@ def test_tables_lie_as_the_models_say(both: Both) -> None:
 def test_what_reads_raw_is_bound_late(catalog: dict[str, Any]) -> None:
     types = {name: node["metadata"]["type"] for name, node in catalog.items()}
     views = {name for name in types if name.startswith(("stg_", "int_"))}
-    parsed = {name for name in views if name.endswith(("__normalized", "__changes"))}
+    parsed = {name for name in views if name.endswith(("__normalized", "__changes", "__parsed"))}
     assert {types[name] for name in views - parsed} == {"LATE BINDING VIEW"}
     assert types["monthly_temperature_summary"] == "MATERIALIZED VIEW"
     assert list(catalog["stg_research_db__locations"]["columns"])[:2] == [

@@ -5,3 +5,7 @@ union all
 {{ batches_not_parsed_whole(ref('int_products__changes')) }}
 union all
 {{ batches_not_parsed_whole(ref('int_customers__changes')) }}
+union all
+{{ batches_not_parsed_whole(ref('int_orders__changes')) }}
+union all
+{{ batches_not_parsed_whole(ref('int_users__changes')) }}

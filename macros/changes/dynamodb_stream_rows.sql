@@ -1,0 +1,64 @@
+{#- CTE `streamed` over a raw table of DynamoDB stream records (NEW_AND_OLD_IMAGES): what the record
+    says was done, and where it stands in the order of changes. A removed item has its last image.
+      relation    the raw table, whose column is `document`
+      key         the table's key, an attribute of type S
+      attributes  column -> path in the item, such as ['status', 'S'] -#}
+{% macro dynamodb_stream_rows(relation, key, attributes) -%}
+records as (
+
+    select
+        document,
+        {{ json_text('document', ['eventName']) }} as event_name,
+        {{ json_text('document', ['eventID']) }} as event_id,
+        {{ json_text('document', ['dynamodb', 'SequenceNumber']) }} as source_change_seq,
+        {{ json_text('document', ['dynamodb', 'ApproximateCreationDateTime']) }} as source_committed_at,
+        {{ json_text('document', ['dynamodb', 'Keys', key, 'S']) }} as source_key,
+        _batch_id,
+        _loaded_at
+    from {{ relation }}
+
+),
+
+streamed as (
+
+    select
+        ---------- what was done, and when
+        case event_name when 'INSERT' then 'I' when 'MODIFY' then 'U' when 'REMOVE' then 'D' else event_name end
+            as source_operation,
+        source_change_seq,
+        source_committed_at,
+        cast(null as varchar(64)) as former_key,
+        {{ text_or_null('source_key') }} as source_key,
+        -- Whole seconds since 1970: the stream is no finer.
+        {{ safe_milliseconds("source_committed_at || '000'") }} as changed_at,
+        -- Up to 40 digits; of equal length they are ordered as numbers.
+        case when source_change_seq ~ '^[0-9]{1,40}$' then lpad(source_change_seq, 40, '0') end as change_sequence,
+
+        ---------- attributes, as the source wrote them
+        {{ text_or_null('event_id') }} as event_id,
+        {{ text_or_null('source_key') }} as {{ key }},
+        {% for column, path in attributes.items() -%}
+        case
+            when event_name = 'REMOVE' then {{ json_text('document', ['dynamodb', 'OldImage'] + path) }}
+            else {{ json_text('document', ['dynamodb', 'NewImage'] + path) }}
+        end as {{ column }},
+        {% endfor %}
+        ---------- load
+        _batch_id,
+        _loaded_at
+    from records
+
+)
+{%- endmacro %}
+
+{#- Reason: a text is longer than the marts have room for. -#}
+{% macro too_long_reason(columns) -%}
+    case
+            when
+                {% for column in columns -%}
+                octet_length({{ column }}) > 200{{ ' or ' if not loop.last }}
+                {%- endfor %}
+                then ',value_too_long'
+            else ''
+        end
+{%- endmacro %}
