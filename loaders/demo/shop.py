@@ -173,7 +173,7 @@ def _user(user_id: str, person: Mapping[str, Any], store: int) -> Item:
 
 
 def _encoded(item: Item) -> dict[str, Any]:
-    encoded = {name: _serializer.serialize(value) for name, value in item.items()}
+    encoded: dict[str, Any] = {name: _serializer.serialize(value) for name, value in item.items()}
     for value in encoded.values():
         if "SS" in value:
             value["SS"].sort()  # of a set, whose order is the process's own

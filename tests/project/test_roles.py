@@ -20,7 +20,10 @@ MARTS = (
     "measurement_anomalies",
     "quarantined_measurements", "daily_measurement_summary", "monthly_measurement_summary",
     "monthly_temperature_summary", "dim_papers", "bridge_paper_authors", "bridge_paper_keywords",
-    "paper_data_files", "quarantined_papers",
+    "paper_data_files", "quarantined_papers", "fact_sales", "dim_products", "dim_customers",
+    "quarantined_sales", "quarantined_products", "quarantined_customers",
+    "sales_by_region_monthly", "fact_orders", "fact_order_lines", "dim_users",
+    "quarantined_orders", "quarantined_order_lines", "quarantined_users",
 )  # fmt: skip
 FACTS = "research_warehouse.fact_measurements"
 RAW = "raw_research_db.measurements"

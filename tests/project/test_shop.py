@@ -20,6 +20,7 @@ BUILD = ("--select", "+models/marts/shop")
 def test_the_demo_and_nasty_records_are_what_the_oracle_says(empty: Desk) -> None:
     """Built step by step, and anew."""
     orders, users = nasty.accepted(0)
+    assert all(expect_shop(orders, users).values())  # something to see in every mart
     for item in [*shop_objects(), *nasty.first()]:
         empty.put(item.key, item.body)
     for item in shop_objects():
