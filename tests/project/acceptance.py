@@ -10,6 +10,8 @@ from datetime import datetime
 from tests.project.dimension_oracle import Export
 from tests.project.events import COLUMNS, Body, Policy, Row
 from tests.project.measurement_oracle import Accepted
+from tests.project.sales_objects import SalesFile
+from tests.project.sales_oracle import SalesRow
 
 EXPORT = re.compile(r"research_db/(\w+)/(exported_at=(.+?)/)")
 
@@ -19,8 +21,9 @@ class Bucket:
     """The objects that are staged, and what a loader has made of them so far."""
 
     on_changed_file: Policy
-    staged: dict[str, Body | None] = field(default_factory=dict)
+    staged: dict[str, Body | SalesFile | None] = field(default_factory=dict)
     counts: dict[str, list[Body]] = field(default_factory=dict)  # by key; of an export the last
+    sales: dict[str, SalesFile] = field(default_factory=dict)  # by key; each comes once
     refused: dict[str, Body] = field(default_factory=dict)  # by key, as long as it stands
     requeued: set[str] = field(default_factory=set)
     taken: list[str] = field(default_factory=list)  # keys of exports, as they were loaded
@@ -30,7 +33,9 @@ class Bucket:
         refused = set()
         for key in sorted(self.staged, key=lambda key: (_export_time(key), key)):
             body = self.staged[key]
-            if body is None or not self._is_news(key, body):
+            if isinstance(body, SalesFile):
+                self.sales[key] = body
+            if not isinstance(body, Body) or not self._is_news(key, body):
                 continue
             if self._is_fit(key, body):
                 self._accept(key, body)
@@ -89,6 +94,10 @@ class Bucket:
                 for entity in ("experiments", "locations", "researchers")
             ),
         )
+
+    def sales_rows(self) -> list[SalesRow]:
+        """Return the rows of the sales files."""
+        return [row for file in self.sales.values() for row in file.sales_rows()]
 
     def _bodies(self, table: str) -> Iterator[Body]:
         for key, bodies in self.counts.items():

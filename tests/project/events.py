@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.project.desk import EXPERIMENT, MEASUREMENT
+from tests.project.sales_events import SalesEvent, SalesSentAgain, SalesStaged, next_file
+from tests.project.sales_objects import SalesFile
 
 Row = dict[str, str]
 Rows = tuple[Row, ...]
@@ -162,7 +164,8 @@ class Ran:
 
 Event = (
     NewFile | CutOffFile | SentAgain | Changed | ChangedAndBack | Vanished | Requeued
-    | Exported | ExportedInTwoSteps | ExportedTwiceOver | ExportedEmpty | Loaded | Built | Ran
+    | Exported | ExportedInTwoSteps | ExportedTwiceOver | ExportedEmpty | SalesEvent
+    | Loaded | Built | Ran
 )  # fmt: skip
 
 
@@ -182,7 +185,7 @@ class Put:
     """Stage an object; without a body, a marker."""
 
     key: str
-    body: Body | None
+    body: Body | SalesFile | None
 
 
 @dataclass(frozen=True)
@@ -206,12 +209,16 @@ Move = Put | Delete | Requeue | Loaded | Built | Ran
 def moves(history: History) -> Iterator[Move]:
     """Yield the moves of a history."""
     files: list[Body] = []
+    sales: list[SalesFile] = []
     for event in history.events:
         match event:
             case NewFile() | CutOffFile():
                 yield from _new(files, event)
             case Exported() | ExportedInTwoSteps() | ExportedTwiceOver() | ExportedEmpty():
                 yield from _export(event)
+            case SalesStaged() | SalesSentAgain():
+                if file := next_file(sales, event):
+                    yield Put(file.key, file)
             case Loaded() | Built() | Ran():
                 yield event
             case _ if files:

@@ -28,6 +28,7 @@ from tests.project.events import (
     SentAgain,
     Vanished,
 )  # fmt: skip
+from tests.project.sales_events import MORE_SALES, SOME_SALES, sales_events
 
 measurement = st.fixed_dictionaries(
     {
@@ -115,6 +116,8 @@ events = st.one_of(
     ),
     st.one_of(*(_exports(entity) for entity in get_args(Entity))),
     _exports("experiments"),
+    sales_events,
+    sales_events,
     st.just(Ran()),
     st.sampled_from([Built(), Built(), Built(full_refresh=True), Loaded()]),
 )
@@ -151,6 +154,7 @@ A_BIT_OF_ALL = History(
                 _at("", "2020-02-15", "2020-04-01"),
             )
         ),
+        *SOME_SALES,
         CutOffFile(
             (
                 _at("m3", "2020-02-01", "2020-04-01", temperature="NA"),
@@ -173,6 +177,7 @@ A_BIT_OF_ALL = History(
         Exported("locations", "20200120", _named("locations", ("l1", "Roof"))),
         Exported("locations", "20200210", _named("locations")),
         Exported("researchers", "20200120", _named("researchers", ("r1", "Curie"))),
+        *MORE_SALES,
         Loaded(),
         Built(),
         # Late and back-dated, gone and back again, A to B to A; empty by mistake.

@@ -76,6 +76,8 @@ attributes = {
     "customers": st.fixed_dictionaries({}, optional={"city": st.sampled_from(["Basel", "Chur"])}),
 }
 seconds = st.integers(0, 5).map(lambda second: f"2020-06-01 00:00:0{second}.000000")
+# Before all changes; a reload after them; unreadable.
+starts = st.sampled_from(["2020-05-01 00:00:00", "2020-07-01 00:00:01", "soon"])
 
 
 @st.composite
@@ -90,7 +92,7 @@ def _changed(draw: st.DrawFn, entity: str) -> Row:
 
 @st.composite
 def _loaded(draw: st.DrawFn, entity: str) -> Row:
-    return loaded(entity, draw(keys[entity]), draw(seconds), **draw(attributes[entity]))
+    return loaded(entity, draw(keys[entity]), draw(starts), **draw(attributes[entity]))
 
 
 def _staged(entity: str) -> st.SearchStrategy[SalesStaged]:
@@ -98,8 +100,8 @@ def _staged(entity: str) -> st.SearchStrategy[SalesStaged]:
         rows = st.lists(row, max_size=5).map(tuple)
         return st.builds(SalesStaged, st.just(entity), st.just(is_full_load), rows)
 
-    usual = files(False, _changed(entity))  # noqa: FBT003
-    return st.one_of(usual, usual, files(True, _loaded(entity)))  # noqa: FBT003
+    usual = files(False, _changed(entity))
+    return st.one_of(usual, usual, files(True, _loaded(entity)))
 
 
 sales_events: st.SearchStrategy[SalesEvent] = st.one_of(
@@ -111,11 +113,11 @@ sales_events: st.SearchStrategy[SalesEvent] = st.one_of(
 )
 # What happens in the field, for where there is time for one history only.
 SOME_SALES: tuple[SalesEvent, ...] = (
-    SalesStaged("products", True, (loaded("products", "p1"), loaded("products", "p2"))),  # noqa: FBT003
-    SalesStaged("sales", True, (loaded("sales", "s1"), loaded("sales", "s2", amount="x"))),  # noqa: FBT003
+    SalesStaged("products", True, (loaded("products", "p1"), loaded("products", "p2"))),
+    SalesStaged("sales", True, (loaded("sales", "s1"), loaded("sales", "s2", amount="x"))),
     SalesStaged(
         "sales",
-        False,  # noqa: FBT003
+        False,
         (
             changed("sales", "U", 20, "s1", amount="2.00", region="East"),
             changed("sales", "I", 21, "s3", customer_id="c1"),
@@ -125,12 +127,12 @@ SOME_SALES: tuple[SalesEvent, ...] = (
     ),
 )
 MORE_SALES: tuple[SalesEvent, ...] = (
-    SalesStaged("customers", False, (changed("customers", "I", 5, "c1"),)),  # noqa: FBT003
-    SalesStaged("products", False, (changed("products", "U", 9, "p9", bi_product_id="p1"),)),  # noqa: FBT003
+    SalesStaged("customers", False, (changed("customers", "I", 5, "c1"),)),
+    SalesStaged("products", False, (changed("products", "U", 9, "p9", bi_product_id="p1"),)),
     SalesSentAgain(2),
     SalesStaged(
         "sales",
-        False,  # noqa: FBT003
+        False,
         (
             changed("sales", "U", 19, "s1", amount="1.50"),  # late
             changed("sales", "U", 30, "s4", bi_sale_id="s3", sold_at="2020-07-01 00:00:00"),
