@@ -17,4 +17,4 @@ select
     revenue,
     cast(round(cast(revenue as decimal(28, 8)) / cast(orders as decimal(9, 0)), 2) as decimal(18, 2)) as average_order
 from regions
-order by revenue desc, region
+order by revenue desc, region asc

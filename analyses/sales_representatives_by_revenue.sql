@@ -6,4 +6,4 @@ select
     sum(amount) as revenue
 from {{ ref('fact_sales') }}
 group by coalesce(sales_rep, '(unknown)')
-order by revenue desc, sales_rep
+order by revenue desc, sales_rep asc

@@ -14,5 +14,5 @@ group by
     customers.current_customer_name,
     customers.current_city,
     customers.current_state
-order by revenue desc, sales.customer_id
+order by revenue desc, sales.customer_id asc
 limit 10

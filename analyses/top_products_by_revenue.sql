@@ -12,5 +12,5 @@ group by
     sales.product_id,
     products.current_product_name,
     products.current_category
-order by revenue desc, sales.product_id
+order by revenue desc, sales.product_id asc
 limit 5

@@ -15,15 +15,15 @@ with newest as (
 
 lines as (
 
-    select count(distinct lines.order_id || '|' || cast(lines.line_number as varchar(10))) as n
-    from {{ ref('stg_shop__order_lines') }} as lines
+    select count(distinct items.order_id || '|' || cast(items.line_number as varchar(10))) as n
+    from {{ ref('stg_shop__order_lines') }} as items
     inner join newest
         on
-            newest.recency = 1
+            items.event_id = newest.event_id
+            and newest.recency = 1
             and newest.change_operation <> 'D'
             and newest.quarantine_reasons is null
-            and newest.event_id = lines.event_id
-            and newest.record_key = {{ hash_key("'id:' || lines.order_id") }}
+            and {{ hash_key("'id:' || items.order_id") }} = newest.record_key
 
 ),
 
