@@ -14,3 +14,12 @@
     from {{ ref('int_measurements__normalized') }}
     where measurement_key in ({{ affected_measurements() }})
 {%- endmacro %}
+
+{#- The minutes (time_key) in which they, or observations of the files touched, are or were. -#}
+{% macro affected_minutes() -%}
+    {{ affected_groups(epoch_minutes('measured_at') ~ ' as time_key') }}
+    union
+    select {{ epoch_minutes('observed_at') }}
+    from {{ ref('int_observations__normalized') }}
+    where file_key in ({{ affected_files() }})
+{%- endmacro %}

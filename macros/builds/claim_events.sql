@@ -2,7 +2,7 @@
     them is a row each in ledger.applied, written in the model's own transaction: if the model
     fails, the claim is gone with it. Use as a pre-hook, with one of:
       source_tables  the model reads raw: events come from the ledger itself
-      follows        the name of the model whose applied events are to be followed
+      follows        the name of the model whose applied events are to be followed, or several
     A first build or a full refresh forgets what was applied and claims everything. -#}
 {% macro claim_events(source_tables=none, follows=none) -%}
     {%- if execute -%}
@@ -12,7 +12,8 @@
         {%- endif -%}
         {%- set upstream -%}
             {%- if follows -%}
-            select event_id from {{ source('ledger', 'applied') }} where model = '{{ follows }}'
+            {%- set models = [follows] if follows is string else follows %}
+            select distinct event_id from {{ source('ledger', 'applied') }} where model in ('{{ models | join("', '") }}')
             {%- else -%}
             select event_id
             from {{ source('ledger', 'events') }}

@@ -29,14 +29,9 @@ with validated as (
 
 ),
 
--- As far as this build has claimed, not as the ledger says by now: a replacement that commits
--- meanwhile would take the old rows away before the new ones are here.
 superseded as (
 
-    select events.batch_id
-    from {{ source('ledger', 'applied') }} as applied
-    inner join {{ source('ledger', 'events') }} as events on applied.event_id = events.event_id
-    where applied.model = '{{ this.identifier }}' and events.event = 'superseded'
+    {{ superseded_as_claimed() }}
 
 )
 

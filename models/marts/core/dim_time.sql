@@ -4,8 +4,8 @@
 {{
     config(
         pre_hook=[
-            "{{ claim_events(follows='fact_measurements') }}",
-            "{{ delete_affected('time_key', affected_groups(epoch_minutes('measured_at') ~ ' as time_key')) }}",
+            "{{ claim_events(follows=['fact_measurements', 'fact_observations']) }}",
+            "{{ delete_affected('time_key', affected_minutes()) }}",
         ],
         post_hook="{{ analyze_table(this) }}",
         indexes=[{'columns': ['time_key']}],
@@ -16,12 +16,18 @@
 
 with occurring as (
 
-    select distinct facts.time_key
-    from {{ ref('fact_measurements') }} as facts
-    {%- if is_incremental() %}
+    {% for fact in ['fact_measurements', 'fact_observations'] -%}
+    select facts.time_key
+    from {{ ref(fact) }} as facts
     where
-        facts.time_key in ({{ affected_groups(epoch_minutes('measured_at') ~ ' as time_key') }})
-    {%- endif %}
+        facts.time_key <> {{ unknown_time_key() }}
+        {%- if is_incremental() %}
+        and facts.time_key in ({{ affected_minutes() }})
+        {%- endif %}
+    {%- if not loop.last %}
+    union
+    {% endif %}
+    {%- endfor %}
 
 ),
 

@@ -1,0 +1,40 @@
+-- One row per raw row of every applied batch; rows of a superseded batch stay, with _is_live false,
+-- so that what they once touched can be found. Replaced batch by batch.
+-- On Redshift the rows of a file meet on one slice, and a build reads a few batches.
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='append_new_columns',
+        pre_hook=[
+            "{{ claim_events(source_tables=['hpc.observations']) }}",
+            "{{ delete_affected('_batch_id', 'select batch_id as _batch_id from (' ~ claimed_batches() ~ ') as b') }}",
+        ],
+        post_hook="{{ analyze_table(this) }}",
+        indexes=[
+            {'columns': ['_batch_id']},
+            {'columns': ['file_key']},
+            {'columns': ['experiment_id', 'observed_at']},
+        ],
+        dist='file_key',
+        sort=['_batch_id', 'file_key'],
+    )
+}}
+
+with validated as (
+
+    select * from {{ ref('int_observations__validated') }}
+    where _batch_id in ({{ claimed_batches() }})
+
+),
+
+superseded as (
+
+    {{ superseded_as_claimed() }}
+
+)
+
+select
+    validated.*,
+    validated._batch_id not in (select superseded.batch_id from superseded) as _is_live
+from validated
