@@ -71,7 +71,7 @@ converted as (
 
     select
         described.*,
-        (finite_value + offset_before) * numerator / denominator as value
+        (finite_value + offset_before) * numerator / denominator as canonical_value
     from described
 
 ),
@@ -90,7 +90,7 @@ checked as (
         end
         || case
             when not unit_is_known then ',unknown_unit'
-            when value < minimum or value > maximum then ',value_out_of_range'
+            when canonical_value < minimum or canonical_value > maximum then ',value_out_of_range'
             else ''
         end
         || case when not observed_in_range then ',observed_at_out_of_range' else '' end as reasons
@@ -128,7 +128,7 @@ final as (
         observed_at as source_observed_at,
 
         ---------- numerics
-        case when unit_is_known then value end as value,
+        case when unit_is_known then canonical_value end as value,  -- noqa: RF04
         latitude,
         longitude,
         height_m,

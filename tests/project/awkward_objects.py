@@ -8,7 +8,13 @@ import io
 from collections.abc import Callable, Iterator
 
 from loaders.demo.nycflights13 import StagedObject, exports
-from tests.project import literature_objects, sales_objects, sensor_objects, shop_objects
+from tests.project import (
+    hpc_objects,
+    literature_objects,
+    sales_objects,
+    sensor_objects,
+    shop_objects,
+)
 from tests.project.desk import EXPERIMENT, MEASUREMENT
 
 FIRST_EXPORT, SECOND_EXPORT = "exported_at=20130401T000000Z", "exported_at=20131001T000000Z"
@@ -66,6 +72,7 @@ def first() -> Iterator[StagedObject]:
     yield from literature_objects.first()
     yield from sales_objects.first()
     yield from shop_objects.first()
+    yield from hpc_objects.first()
 
 
 def later() -> Iterator[StagedObject]:
@@ -99,6 +106,7 @@ def later() -> Iterator[StagedObject]:
     yield from literature_objects.later()
     yield from sales_objects.later()
     yield from shop_objects.later()
+    yield from hpc_objects.later()
 
 
 def _for_jfk(column: str, text: str) -> Callable[[bytes], bytes]:

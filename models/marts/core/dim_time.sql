@@ -17,18 +17,15 @@
 with occurring as (
 
     {% for fact in ['fact_measurements', 'fact_observations'] -%}
-    select facts.time_key
-    from {{ ref(fact) }} as facts
+    select time_key
+    from {{ ref(fact) }}
     where
-        facts.time_key <> {{ unknown_time_key() }}
+        time_key <> {{ unknown_time_key() }}
         {%- if is_incremental() %}
-        and facts.time_key in ({{ affected_minutes() }})
+        and time_key in ({{ affected_minutes() }})
         {%- endif %}
-    {%- if not loop.last %}
-    union
-    {% endif %}
-    {%- endfor %}
-
+    {{ 'union' if not loop.last }}
+    {% endfor %}
 ),
 
 minutes as (
