@@ -349,7 +349,10 @@ def requeue(options: Options, key: str, table: str, corrected: Path | None) -> N
 @click.argument("measurement_id")
 @_common
 def trace(options: Options, measurement_id: str) -> None:
-    """Show the way of a measurement back to its batch, objects and record, read again."""
+    """Show the way of a measurement back to its batch, objects and record, read again.
+
+    Of an observation, give its observation_key.
+    """
     from loaders.trace import trace_measurement
 
     project = options.open()

@@ -1,9 +1,10 @@
-"""From a measurement in the marts back to its batch, its objects, and its record in them."""
+"""From a measurement or observation in the marts back to its batch, objects, and record in them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from loaders.contracts import Contract
 from loaders.errors import UsageError
@@ -14,11 +15,14 @@ from loaders.warehouse.base import Warehouse
 
 # ruff: noqa: S608  # only table names, quoted, are put into the statements
 
+_SURROGATE_KEYS = 1 << 60  # they are below it
+
 
 @dataclass(frozen=True)
 class MeasurementTrace:
     """Where a measurement stands (`mart`), why it is not a fact if so, its batch and its record.
 
+    Of an observation, which has no name in its source, `measurement_id` is its observation_key.
     `source_key` is the record's key as its source wrote it, with `|` between the parts.
     """
 
@@ -36,8 +40,8 @@ def trace_measurement(
 ) -> list[MeasurementTrace]:
     """Return the facts and quarantined rows with this id, one for each source system.
 
-    The objects of their batches are read again, to the last. Raises UsageError when there is no
-    such measurement.
+    The id of an observation is its observation_key. The objects of their batches are read again,
+    to the last. Raises UsageError when there is no such measurement or observation.
     """
     schemas = warehouse.schemas
     normalized = schemas.intermediate("int_measurements__normalized").sql
@@ -52,9 +56,11 @@ def trace_measurement(
         )
     ]
     found = warehouse.fetch(" union all ".join(rows), (measurement_id, measurement_id))
+    found += _observations(warehouse, measurement_id)
     if not found:
         raise UsageError(
-            f"no measurement {measurement_id!r} in the marts; if it was loaded, build first"
+            f"no measurement {measurement_id!r} in the marts, nor an observation with this key; "
+            "if it was loaded, build first"
         )
     by_name = {contract.name: contract for contract in contracts}
     traces = []
@@ -69,3 +75,26 @@ def trace_measurement(
             MeasurementTrace(mart, found_id, source, reasons, batch, source_key or "", record)
         )
     return traces
+
+
+def _observations(warehouse: Warehouse, key: str) -> list[tuple[Any, ...]]:
+    """Return the same columns of the observation whose key it is, if it is one."""
+    if not (key.isascii() and key.isdigit() and int(key) < _SURROGATE_KEYS):
+        return []
+    schemas = warehouse.schemas
+    normalized = schemas.intermediate("int_observations__normalized").sql
+    source_key = (
+        "n.experiment_id || '|' || n.file_id || '|' || n.variable || '|' || "
+        "cast(n.position as varchar(20))"
+    )
+    rows = [
+        f"select distinct '{mart}', '{int(key)}', m.source_system, {reasons}, m._batch_id, "
+        f"{source_key} from {schemas.marts(mart).sql} m inner join {normalized} n "
+        "on n.observation_key = m.observation_key and n.file_key = m.file_key "
+        "and n._batch_id = m._batch_id where m.observation_key = %s"
+        for mart, reasons in (
+            ("fact_observations", "null"),
+            ("quarantined_observations", "m.quarantine_reasons"),
+        )
+    ]
+    return warehouse.fetch(" union all ".join(rows), (int(key), int(key)))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from loaders.demo.hpc import EXPERIMENT, netcdf_file, stage_hpc
 from loaders.exporters.csv_dialect import BUILT_IN
 from loaders.exporters.stage import stage_files
+from loaders.trace import trace_measurement
 from tests.loaders.hpc_files import station_series
 from tests.project import hpc_objects
 from tests.project.both import Both
@@ -132,6 +135,27 @@ def test_incremental_equals_full_refresh_and_any_order(fresh: Any) -> None:
     put(again, (item for item in hpc_objects.first() if item.key not in kept))
     again.refresh()
     assert marts(again) == incremental
+
+
+def test_an_observation_leads_to_its_record(empty: Desk) -> None:
+    put(empty, hpc_objects.first())
+    empty.load()
+    empty.build(*BUILD, "+fact_measurements", "+quarantined_measurements")
+    for mart, value in (("fact_observations", 415_000), ("quarantined_observations", 36_000)):
+        ((key,),) = empty.rows(
+            f"select min(observation_key) from {mart} where source_value = {value}"
+        )
+        project = empty.project
+        with project.warehouse() as warehouse:
+            (trace,) = trace_measurement(warehouse, project.staging, project.contracts, str(key))
+        assert trace.mart == mart
+        (place,) = trace.record.places
+        stored = project.staging.client.get_object(Bucket=place.bucket, Key=place.key)
+        rows = pq.read_table(io.BytesIO(stored["Body"].read())).to_pylist()
+        row = rows[place.record_number - 1]
+        assert row["value"] == value
+        names = ("experiment_id", "file_id", "variable", "position")
+        assert trace.source_key == "|".join(str(row[name]) for name in names)
 
 
 def test_values_stand_in_variables_of_one_unit(empty: Desk) -> None:

@@ -21,9 +21,7 @@ with occurring as (
     from {{ ref(fact) }}
     where
         time_key <> {{ unknown_time_key() }}
-        {%- if is_incremental() %}
-        and time_key in ({{ affected_minutes() }})
-        {%- endif %}
+        and {{ ('time_key in (' ~ affected_minutes() ~ ')') if is_incremental() else '1 = 1' }}
     {{ 'union' if not loop.last }}
     {% endfor %}
 ),
