@@ -29,7 +29,8 @@ from tests.standin.server import StandIn
 
 Marts = dict[str, Counter[tuple[str, ...]]]
 SCHEMAS = (
-    "ledger", "raw_research_db", "raw_literature", "raw_sales", "raw_shop", "raw_hpc", "staging",
+    "ledger", "raw_research_db", "raw_literature", "raw_sales", "raw_shop", "raw_hpc",
+    "raw_sensors", "raw_stream", "staging",
     "intermediate", "snapshots", "seeds", "access", "research_warehouse",
 )  # fmt: skip
 
