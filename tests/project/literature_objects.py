@@ -18,6 +18,7 @@ Document = dict[str, Any]
 
 BUCKET = "project-tests"
 MEASUREMENTS = "research_db/measurements/of-a-paper.csv"
+_LONG = {"en": "x" * 40_000, "de": "y" * 40_000}
 STAGED = "literature/staged.csv"  # no table's object
 EXPERIMENT = "exp-jfk"
 LONG_AGO = datetime(1931, 5, 7, 23, 59, 59, 999000, tzinfo=UTC)
@@ -255,7 +256,7 @@ def awkward() -> list[Document]:
         )
         for at, text in enumerate(TEXTS)
     ]
-    titles = (..., None, "", "  ", {}, {"en": "x"}, ["x"], 42, 4.5, False)
+    titles = (..., None, "", "  ", {}, {"en": "x"}, _LONG, ["x"], 42, 4.5, False)
     documents += [paper(200 + at, title=title) for at, title in enumerate(titles)]
     documents += [
         paper(230 + at, journal=value, methodology=value)

@@ -43,7 +43,8 @@ FUNCTIONS = frozenset(
     from_varbyte generate_series get_array_length getdate greatest grouping has_column_privilege
     has_database_privilege has_schema_privilege has_table_privilege initcap is_array is_boolean
     is_decimal is_integer is_object is_scalar is_valid_json is_varchar json_array_length
-    json_extract_array_element_text json_extract_path_text json_parse json_serialize json_typeof
+    json_extract_array_element_text json_extract_path_text json_parse json_serialize json_size
+    json_typeof
     lag last_day last_value lead least left len length listagg ln log lower lpad ltrim max md5
     median min mod nth_value ntile nullif nvl nvl2 obj_description object octet_length
     percent_rank percentile_cont percentile_disc pg_backend_pid pg_cancel_backend

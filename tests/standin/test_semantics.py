@@ -92,6 +92,9 @@ VALUES = [
     ("r_SUPER_type", "select 'x'::super, json_typeof(array(1, 'a')), object('k', 1)",
      ['"x"', "array", '{"k":1}']),
     ("JSON_PARSE", "select json_serialize(json_parse('{\"a\" : [1, 2.50]}'))", ['{"a":[1,2.50]}']),
+    ("JSON_SERIALIZE", "select json_serialize(doc.none) from golden limit 1", ["null"]),
+    ("r_json_size", "select json_size(json_parse('[10001,10002,\"⬤\"]')), json_size(doc.none) "
+     "from golden limit 1", [19, None]),
     ("JSON_EXTRACT_PATH_TEXT",
      "select json_extract_path_text('{\"a\":{\"b\":1}}', 'a', 'b'), "
      "json_extract_path_text('{}', 'a')", ["1", ""]),

@@ -104,19 +104,29 @@ create function pg_catalog.can_json_parse(value text) returns boolean
 language sql immutable strict as $$ select pg_input_is_valid(value, 'super') $$;
 create function pg_catalog.json_typeof(doc super) returns text
 language sql immutable strict as $$ select jsonb_typeof(doc) $$;
-create function pg_standin.json_serialize(doc super) returns text
+create function pg_standin.as_json(doc super) returns text
 language plpgsql immutable strict as $$
 begin
     return case jsonb_typeof(doc)
         when 'object' then (
             select '{' || coalesce(string_agg(to_json(key)::text || ':'
-                                              || pg_standin.json_serialize(value),
+                                              || pg_standin.as_json(value),
                                               ','), '') || '}'
             from jsonb_each(doc))
         when 'array' then (
-            select '[' || coalesce(string_agg(pg_standin.json_serialize(value), ','), '') || ']'
+            select '[' || coalesce(string_agg(pg_standin.as_json(value), ','), '') || ']'
             from jsonb_array_elements(doc))
         else doc::json::text end;
+end $$;
+create function pg_catalog.json_size(doc super) returns integer
+language sql immutable strict as $$ select octet_length(pg_standin.as_json(doc)) $$;
+create function pg_standin.json_serialize(doc super) returns text
+language plpgsql immutable as $$
+begin
+    if pg_catalog.json_size(doc) > 65535 then
+        raise exception 'the JSON text is longer than a varchar';
+    end if;
+    return coalesce(pg_standin.as_json(doc), 'null');
 end $$;
 create function pg_catalog.get_array_length(doc super) returns bigint
 language sql immutable strict as $$
