@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from loaders import reports
-from loaders.demo import literature, nycflights13, sales
+from loaders.demo import literature, nycflights13, sales, sensors, shop
+from loaders.demo.hpc import stage_hpc
 from loaders.demo.nycflights13 import StagedObject
 from loaders.display import print_table
 from loaders.embedded.local import LocalServers
@@ -39,6 +40,7 @@ def run_demo(project_dir: Path) -> int:
 def _run(project: Project, servers: LocalServers) -> int:
     click.secho("Staging the exports of the source systems (docs/sources.md) …", bold=True)
     staged = stage(project.staging, exports(f"s3://{project.settings.bucket}/"))
+    stage_hpc(project.staging)
     click.echo(f"{staged} objects put into s3://{project.settings.bucket}")
     with project.warehouse() as warehouse:
         setup(warehouse, project.contracts)
@@ -66,8 +68,10 @@ def exports(place: str) -> Iterator[StagedObject]:
     """Yield what every source system has exported; `place` is where it will be staged."""
     research_database = list(nycflights13.exports())
     yield from research_database
+    yield from sensors.exports()
     yield from literature.exports(place, research_database)
     yield from sales.sales_objects()
+    yield from shop.shop_objects()
 
 
 def stage(staging: Staging, objects: Iterable[StagedObject]) -> int:

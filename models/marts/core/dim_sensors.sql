@@ -36,11 +36,7 @@ summarized as (
         max(measured_at) as last_reading_at,
         count(*) as reading_count
     from {{ ref('fact_measurements') }}
-    where
-        sensor_id is not null
-        {%- if is_incremental() %}
-        and sensor_key in ({{ affected_sensors() }})
-        {%- endif %}
+    where sensor_id is not null {% if is_incremental() %} and sensor_key in ({{ affected_sensors() }}) {% endif %}
     group by sensor_key, sensor_id
 
 ),

@@ -23,19 +23,24 @@ with rules as (
 
 ),
 
-readings as (
+hours as (
 
     select
-        facts.*,
-        cast(extract(hour from facts.measured_at) as integer) as hour_of_day
-    from {{ ref('fact_measurements') }} as facts
+        *,
+        cast(extract(hour from measured_at) as integer) as hour_of_day
+    from {{ ref('fact_measurements') }}
+    where sensor_id is not null
+
+),
+
+readings as (
+
+    select hours.*
+    from hours
     {%- if is_incremental() %}
     inner join ({{ affected_hours() }}) as affected
-        on
-            facts.sensor_key = affected.sensor_key
-            and extract(hour from facts.measured_at) = affected.hour_of_day
+        on hours.sensor_key = affected.sensor_key and hours.hour_of_day = affected.hour_of_day
     {%- endif %}
-    where facts.sensor_id is not null
 
 ),
 
