@@ -156,6 +156,10 @@ FIRST = (
         changed("customers", "U", 10, "c1", "2020-06-15 12:00:00.000000", city="Basel"),
         changed("customers", "U", 9, "c1", "2020-06-20 00:00:00.000000", city="Chur"),  # clock back
         changed("customers", "U", 9, "c1", "2020-06-20 00:00:00.000000", city="Zug"),  # same twice
+        *(
+            changed("customers", "U", 8, "c8", "2020-06-20 00:00:00.000000", city=city)
+            for city in ("Bern", "Zug", "Chur", "Genf", "Basel", "Sion", "Thun")
+        ),  # one sequence seven times: which counts is arbitrary, but always the same
         changed("customers", "D", 20, "c7"),  # never seen before
         changed("customers", "T", 22, "c1"),  # no operation
         changed("customers", "I", 21, "c|2", customer_name="x|y", city="測定"),
