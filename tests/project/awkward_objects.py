@@ -14,6 +14,7 @@ from tests.project import (
     sales_objects,
     sensor_objects,
     shop_objects,
+    snapshot_objects,
 )
 from tests.project.desk import EXPERIMENT, MEASUREMENT
 
@@ -73,6 +74,7 @@ def first() -> Iterator[StagedObject]:
     yield from sales_objects.first()
     yield from shop_objects.first()
     yield from hpc_objects.first()
+    yield from snapshot_objects.first()
 
 
 def later() -> Iterator[StagedObject]:

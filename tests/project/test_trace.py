@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from collections import defaultdict
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -53,6 +55,11 @@ def test_rows_of_every_source_lead_to_their_records_on_redshift(both: Both) -> N
             assert trace.record.places, (mart, source, name)
             for place in trace.record.places:
                 assert place.key in {file.key for file in trace.batch.files}
+                if place.key.endswith(".parquet"):
+                    body = staging.client.get_object(Bucket=staging.bucket, Key=place.key)["Body"]
+                    rows = pq.read_table(io.BytesIO(body.read())).to_pylist()
+                    assert rows[place.record_number - 1]["measurement_id"] == trace.source_key
+                    continue
                 record = text_of(staging, place.key)[place.byte_offset :]
                 first = trace.source_key.split("|")[0].replace('"', '""').encode()
                 assert first in record.splitlines()[0][:400]
