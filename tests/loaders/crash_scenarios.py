@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gzip
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from loading import EXPERIMENTS, HEADER, MEASUREMENTS, Lab, export, rows, write_sources
 
 from loaders.contracts import Contract, load_contracts
@@ -90,6 +93,13 @@ def _export(day: int, *ids: str) -> dict[str, bytes]:
     return full_export(EXPORT["path"], f"{day:02d}-x", items, datetime(2013, 1, day), files=2)
 
 
+def _parquet(*ids: str) -> bytes:
+    body = io.BytesIO()
+    columns = {"id": list(ids), "value": ["1"] * len(ids), "updated_at": ["x"] * len(ids)}
+    pq.write_table(pa.table(columns), body)
+    return body.getvalue()
+
+
 def _requeue_a(lab: Lab) -> None:
     warehouse = lab.connect()
     try:
@@ -155,6 +165,17 @@ SCENARIOS = {
             f"{FOLDER}b.json": '{"id":"b1"}\n{"id":"b2"}\n{"id":"b',
         },
         rejected=["b.json"],
+    ),
+    "parquet": Scenario(
+        {"measurements": MEASUREMENTS | {"files": "*", "format": "parquet"}},
+        ["a1", "a2", "b1"],
+        3,
+        then={
+            f"{FOLDER}a.parquet": _parquet("a1", "a2"),
+            f"{FOLDER}b.parquet": _parquet("b1"),
+            f"{FOLDER}cut.parquet": _parquet("c1")[:-8],
+        },
+        refused=["cut.parquet"],
     ),
     "dynamodb": Scenario(
         {"experiments": EXPORT},
