@@ -176,6 +176,7 @@ SCENARIOS = {
             f"{FOLDER}cut.parquet": _parquet("c1")[:-8],
         },
         refused=["cut.parquet"],
+        rejected=["cut.parquet"],
     ),
     "dynamodb": Scenario(
         {"experiments": EXPORT},
