@@ -55,6 +55,15 @@ LAYOUT = {
     "quarantined_products": ["EVEN", "change_key"],
     "quarantined_sales": ["EVEN", "sale_key"],
     "sales_by_region_monthly": ["EVEN", "month"],
+    "dim_papers": ["KEY(paper_key)", "paper_key"],
+    "bridge_paper_authors": ["KEY(paper_key)", "paper_key"],
+    "bridge_paper_keywords": ["KEY(paper_key)", "paper_key"],
+    "paper_data_files": ["KEY(paper_key)", "paper_key"],
+    "quarantined_papers": ["EVEN", "paper_key"],
+    "dim_variables": ["ALL", "variable_key"],
+    "fact_observations": ["KEY(experiment_id)", "observed_at"],
+    "hpc_files": ["ALL", "file_key"],
+    "quarantined_observations": ["EVEN", "file_key"],
 }
 
 
