@@ -39,7 +39,8 @@ def run_demo(project_dir: Path) -> int:
 
 def _run(project: Project, servers: LocalServers) -> int:
     click.secho("Staging the exports of the source systems (docs/sources.md) …", bold=True)
-    staged = stage(project.staging, exports(f"s3://{project.settings.bucket}/{project.staging.root}"))
+    place = f"s3://{project.settings.bucket}/{project.staging.root}"
+    staged = stage(project.staging, exports(place))
     stage_hpc(project.staging)
     click.echo(f"{staged} objects put into s3://{project.settings.bucket}")
     with project.warehouse() as warehouse:
