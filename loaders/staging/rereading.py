@@ -76,4 +76,4 @@ def _text(values: Mapping[str, Any], name: str, format_name: str) -> str | None:
         value = value.get(part) if isinstance(value, Mapping) else None
     if isinstance(value, bool):
         return str(value).lower()
-    return value.strip() if isinstance(value, str) else None
+    return value.strip(" ") if isinstance(value, str) else None  # as SQL trims
