@@ -78,6 +78,7 @@ class RedshiftDesk:
             patch.setenv("DBT_TARGET_PATH", str(self.place / "target"))
             patch.setenv("DBT_LOG_PATH", str(self.place / "logs"))
             patch.setenv("DBT_LOG_LEVEL_FILE", "debug")  # what is sent stands there
+            patch.setenv("DBT_LOG_FILE_MAX_BYTES", "0")  # in one file
             yield
 
     @property

@@ -41,6 +41,9 @@ def redshift_ground(
     endpoint = object_store.environment()["AWS_ENDPOINT_URL_S3"]
     standin = StandIn(place / "standin", settings=Settings(s3_endpoint=endpoint))
     standin.start()
+    standin.admin(
+        f"alter role {standin.user} set standin.enable_case_sensitive_super_attribute to true"
+    )  # who builds is a member of no role
     output = {
         "type": "redshift",
         "host": standin.host,
