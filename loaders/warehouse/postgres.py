@@ -85,7 +85,8 @@ class PostgresWarehouse(Warehouse):
 
     def document_text(self, column: str, place: str) -> str:
         """See Database."""
-        found = f"{column} #> {quote_literal('{' + place.replace('.', ',') + '}')}"
+        names = ",".join(f'"{name}"' for name in place.split("."))  # NULL is a name, too
+        found = f"{column} #> {quote_literal('{' + names + '}')}"
         scalars = "('string', 'number', 'boolean')"
         return f"case when jsonb_typeof({found}) in {scalars} then ({found}) #>> '{{}}' end"
 

@@ -65,3 +65,17 @@ def test_an_export_is_loaded_if_its_key_is_one(
     assert [f"{file.reason}: {file.detail}".startswith(found) for file in result.refused] == [True]
     assert result.rows == 0
     assert ledger(lab, "batch_id", "batches") == []
+
+
+@pytest.mark.parametrize("lab", ["postgres"], indirect=True)
+def test_a_name_that_is_null_in_sql_is_a_name(lab: AnyLab) -> None:
+    warehouse = lab.connect()
+    try:
+        text = warehouse.document_text("document", "Item.NULL")
+        found = warehouse.fetch(
+            f"select {text} from (select cast(%s as jsonb) as document) as one",
+            ('{"Item": {"NULL": true}}',),
+        )
+    finally:
+        warehouse.close()
+    assert found == [("true",)]
