@@ -165,12 +165,11 @@ def test_setting_up_twice_changes_nothing(server: Server, contract: Contract) ->
     assert server.set_up(contract) == []
 
 
+@pytest.mark.parametrize("server", ["redshift"], indirect=True)  # PostgreSQL never folds them
 def test_sessions_of_who_builds_do_not_fold_the_names_in_documents(
     server: Server, contract: Contract
 ) -> None:
     """A build sets nothing in its sessions, so it must be a setting of its user."""
-    if not server.redshift:
-        pytest.skip("PostgreSQL never folds them")
     assert server.set_up(contract) == []
     roles = Roles.of(server.schemas)
     of = {role: server.add(role[-9:], f"grant role {role} to {{user}}") for role in roles.all}
