@@ -21,20 +21,4 @@
     )
 }}
 
-with validated as (
-
-    select * from {{ ref('int_observations__validated') }}
-    where _batch_id in ({{ claimed_batches() }})
-
-),
-
-superseded as (
-
-    {{ superseded_as_claimed() }}
-
-)
-
-select
-    validated.*,
-    validated._batch_id not in (select superseded.batch_id from superseded) as _is_live
-from validated
+{{ applied_rows(ref('int_observations__validated')) }}

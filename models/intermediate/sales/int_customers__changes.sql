@@ -19,4 +19,4 @@
     )
 }}
 
-{{ applied_changes(ref('int_customers__validated')) }}
+{{ applied_rows(ref('int_customers__validated')) }}

@@ -21,4 +21,4 @@
     )
 }}
 
-{{ applied_changes(ref('int_sales__validated')) }}
+{{ applied_rows(ref('int_sales__validated')) }}

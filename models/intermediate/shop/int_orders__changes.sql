@@ -20,4 +20,4 @@
     )
 }}
 
-{{ applied_changes(ref('int_orders__validated')) }}
+{{ applied_rows(ref('int_orders__validated')) }}

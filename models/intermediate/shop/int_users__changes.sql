@@ -19,4 +19,4 @@
     )
 }}
 
-{{ applied_changes(ref('int_users__validated')) }}
+{{ applied_rows(ref('int_users__validated')) }}

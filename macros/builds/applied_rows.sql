@@ -1,5 +1,6 @@
-{#- Body of int_<entity>__changes: the rows of the claimed batches, with _is_live. -#}
-{% macro applied_changes(validated) -%}
+{#- Body of a model that parses raw rows once, batch by batch: the rows of the claimed batches, with
+    _is_live. -#}
+{% macro applied_rows(validated) -%}
 with validated as (
 
     select * from {{ validated }}
@@ -7,7 +8,8 @@ with validated as (
 
 ),
 
--- As far as this build has claimed, not as the ledger says by now.
+-- As far as this build has claimed, not as the ledger says by now: a replacement that commits
+-- meanwhile would take the old rows away before the new ones are here.
 superseded as (
 
     select events.batch_id
