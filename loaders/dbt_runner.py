@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from loaders.errors import BuildFailed
 from loaders.settings import Settings
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
 
 # What dbt calls a result that must fail the run.
 FAILURES = frozenset({"error", "fail", "runtime error", "partial success"})
@@ -28,7 +32,10 @@ class DbtOutcome:
 
 
 class Dbt:
-    """dbt for one target, found as the loaders found it. Its console output can be silenced."""
+    """dbt for one target, found as the loaders found it. Its console output can be silenced.
+
+    The project is read once, by the first command: each further one starts sooner by that.
+    """
 
     def __init__(self, settings: Settings, *, quiet: bool = False):
         # Imported here: it takes a second, and commands that never run dbt should not pay it.
@@ -60,13 +67,19 @@ class Dbt:
         return [tuple(row) for row in shown[0].agate_table.rows]
 
     def _results(self, quiet: bool, command: str, *arguments: str) -> list[Any]:
-        silence = SILENT if quiet else ()
-        result = self._runner.invoke([*silence, command, *arguments, *self._options])
-        if result.exception is not None:
-            raise BuildFailed(f"dbt {command}: {result.exception}") from result.exception
+        if self._runner.manifest is None:
+            self._runner.manifest = cast("Manifest | None", self._run(True, "parse").result)
+        result = self._run(quiet, command, *arguments)
         nodes: list[Any] = list(getattr(result.result, "results", ()))
         if not result.success:
             failed = [node.node.name for node in nodes if str(node.status) in FAILURES]
             shown = ", ".join(failed[:10]) or "see its output"
             raise BuildFailed(f"dbt {command} failed: {shown} (details: logs/dbt.log)")
         return nodes
+
+    def _run(self, quiet: bool, command: str, *arguments: str) -> dbtRunnerResult:
+        silence = SILENT if quiet else ()
+        result = self._runner.invoke([*silence, command, *arguments, *self._options])
+        if result.exception is not None:
+            raise BuildFailed(f"dbt {command}: {result.exception}") from result.exception
+        return result

@@ -19,7 +19,16 @@ pytest_plugins = [
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests for `--dist loadgroup`: a file is a group unless it says another one."""
+    """Group the tests for `--dist loadgroup`: a file is a group unless it says another one.
+
+    Whole builds through the stand-in take minutes: what needs them is for `make test-long`.
+    """
     for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "both" in fixtures:
+            item.add_marker(pytest.mark.ci)
+            item.add_marker(pytest.mark.xdist_group("both warehouses"))
+        elif {"demo", "demo_template"} & set(fixtures):
+            item.add_marker(pytest.mark.xdist_group("demo"))
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))

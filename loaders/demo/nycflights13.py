@@ -11,6 +11,7 @@ import csv
 import gzip
 import importlib.util
 import io
+import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -114,6 +115,7 @@ def _experiments(
             "start_date": min(hours)[:10],
             "end_date": "" if first_export else max(hours)[:10],
             "status": "active" if first_export else "closing",
+            "metadata": json.dumps({"station": code, "instruments": ["ASOS"]}),
             "created_at": "2012-12-01T00:00:00Z",
             "updated_at": f"{exported_on}T00:00:00Z",
         }

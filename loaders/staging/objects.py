@@ -152,7 +152,8 @@ class Staging:
     def read(self, listed: StagedObject) -> bytes:
         """Return the whole of a small object, such as a manifest."""
         with self.open(listed) as reader:
-            return reader.read(listed.bytes + 1)
+            # A body that is cut off is told from a whole one only at its end.
+            return b"".join(iter(lambda: reader.read(listed.bytes + 1), b""))
 
 
 def _etag(response: Mapping[str, Any]) -> str | None:

@@ -87,7 +87,9 @@ class RedshiftWarehouse(Warehouse):
     def __init__(self, connection: Mapping[str, Any], schemas: Schemas) -> None:
         self.schemas = schemas
         with translated():
-            self._connection = redshift_connector.connect(**KEEPALIVES, **connection)
+            self._connection = redshift_connector.connect(
+                **KEEPALIVES, **connection, application_name="warehouse"
+            )
         self._connection.autocommit = True
         self.execute("set timezone to 'UTC'")  # getdate() is in the session's
         # Otherwise navigation folds names, and finds nothing at `Item`.

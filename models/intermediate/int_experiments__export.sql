@@ -5,5 +5,6 @@
     snapshot='snap_experiments',
     columns=[
         'experiment_name', 'description', 'researcher_id', 'department', 'start_date', 'end_date', 'status',
+        'metadata',
     ],
 ) }}

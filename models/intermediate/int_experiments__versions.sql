@@ -5,7 +5,10 @@ with versions as (
     {{ dimension_versions(
         snapshot=ref('snap_experiments'),
         entity='experiment',
-        as_of=['experiment_name', 'description', 'researcher_id', 'department', 'start_date', 'end_date', 'status'],
+        as_of=[
+            'experiment_name', 'description', 'researcher_id', 'department', 'start_date', 'end_date', 'status',
+            'metadata',
+        ],
         current=['experiment_name', 'status'],
     ) | indent(4) }}
 

@@ -138,7 +138,16 @@ checked as (
                         then ',no_quantity'
                     else ''
                 end
-        end as reasons
+        end as reasons,
+        case
+            {%- for quantity in quantities() %}
+            when
+                canonical_{{ quantity }} not between {{ quantity }}_range.usual_minimum
+                and {{ quantity }}_range.usual_maximum
+                then 'suspect'
+            {%- endfor %}
+            else 'pass'
+        end as quality_flag
     from converted
     left join required_fields as required on converted.source_system = required.source_system
     {% for quantity in quantities() -%}
@@ -180,6 +189,7 @@ final as (
         {% endfor %}
         ---------- machine-readable codes with commas between; null: fit to be a fact
         nullif(substring(reasons, 2), '') as quarantine_reasons,
+        cast(quality_flag as varchar(16)) as quality_flag,
 
         ---------- of sensors' readings: where, and which of several copies counts
         identity_system,

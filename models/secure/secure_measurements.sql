@@ -36,7 +36,8 @@ named as (
         ---------- numerics
         measurements.temperature,
         measurements.pressure,
-        measurements.humidity
+        measurements.humidity,
+        measurements.quality_flag
     from measurements
     left join experiments on measurements.experiment_key = experiments.experiment_key
     left join locations on measurements.location_key = locations.location_key

@@ -24,7 +24,7 @@ from loaders.formats.json_form import JsonForm
 from loaders.load_run import make_plan
 from loaders.warehouse.base import Warehouse
 
-SAMPLE = 3  # in make test so many points of each scenario; make test-all takes all
+SAMPLE = 3  # in make test so many points of each scenario; make test-long takes all
 # What a load does, as the watched drivers name it: the enumeration must have seen each of these.
 STEPS = {
     "postgres": [

@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from crash_scenarios import RedshiftLab
+from crash_scenarios import SCENARIOS, RedshiftLab
 from faulty_s3 import (
     INTERNAL_ERROR,
     LOGIN_PAGE,
@@ -25,7 +25,7 @@ from faulty_s3 import (
     stall,
 )
 from loading import HEADER, MEASUREMENTS, Lab, contract_of, rows
-from test_crash_points import sample
+from test_crash_points import assert_healed, sample
 
 from loaders.contracts import Contract
 from loaders.errors import Transient, WarehouseError
@@ -144,6 +144,21 @@ def test_a_fault_that_passes_is_not_seen_in_the_result(
     assert proxy.struck == times
     assert (result.exit_code, result.files, result.rows) == (0, 2, len(LONG) + 1)
     assert ids(lab) == sorted([*LONG, "b"])
+
+
+@pytest.mark.parametrize("form", ["documents", "parquet", "dynamodb"])
+def test_a_cut_body_of_another_form_is_read_again(
+    target: tuple[Lab, FaultyS3], tmp_path: Path, form: str
+) -> None:
+    lab, proxy = target
+    scenario = SCENARIOS[form]
+    contracts = scenario.contracts(tmp_path)
+    lab.setup(*contracts)
+    scenario.prepare(lab, contracts)
+    proxy.add(r"^GET \S*/(a\.json\.gz|a\.parquet|manifest-files\.json)", cut(20), 1)
+    lab.load(*contracts, workers=1)
+    assert proxy.struck == 1
+    assert_healed(lab, scenario, contracts)
 
 
 def stays(lab: Lab, contract: Contract) -> str:

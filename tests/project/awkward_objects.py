@@ -102,7 +102,9 @@ def later() -> Iterator[StagedObject]:
         yield StagedObject(folder + "part-0.csv.gz", change(staged[first_key].body))
         yield StagedObject(folder + "_SUCCESS", b"")
     folder = "research_db/experiments/exported_at=20140101T000000Z/"
-    kept = [{"experiment_id": "exp-jfk"}, {"experiment_id": "e2", "start_date": "2020-02-30"}]
+    kept = [{"experiment_id": "exp-jfk", "metadata": '{"said": "\\"a, b\\" {}", "n": [1, null]}'},
+            {"experiment_id": "e2", "start_date": "2020-02-30"},
+            {"experiment_id": "6f1c2a52-9d35-4f0e-8d1b-0f4f3a6c9b7e"}]  # fmt: skip
     yield StagedObject(folder + "part-0.csv.gz", _csv(EXPERIMENT, kept))
     yield StagedObject(folder + "_SUCCESS", b"")
     yield from literature_objects.later()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ import yaml
 from loaders.demo.nycflights13 import exports
 from loaders.embedded.object_store import ObjectStore
 from loaders.embedded.postgres import EmbeddedPostgres
-from loaders.nightly import run
 from loaders.warehouse.setup import setup
-from tests.project.desk import ROOT, Desk
+from tests.project.desk import CORE, ROOT, Desk
 
 # One name for all: dbt parses the project anew when the profile's database changes.
 DATABASE = "project_tests"
@@ -46,6 +46,7 @@ def dbt_environment(
         patch.setenv("WAREHOUSE_STAGING", "s3://project-tests")
         patch.setenv("DBT_TARGET_PATH", str(place / "target"))
         patch.setenv("DBT_LOG_PATH", str(place / "logs"))
+        patch.setenv("DBT_WRITE_JSON", "false")  # artifacts that no test reads, a tenth of the time
         object_store.client().create_bucket(Bucket="project-tests")
         yield place
     shutil.rmtree(place / "target", ignore_errors=True)
@@ -64,17 +65,29 @@ def _replace_database(postgres: EmbeddedPostgres, name: str, template: str) -> N
         connection.execute(f"create database {name} template {template} strategy file_copy")
 
 
+@pytest.fixture(scope="session")
+def built_from_nothing(postgres: EmbeddedPostgres, dbt_environment: Path) -> str:
+    """Build a warehouse without data once; give the database to make copies of."""
+    _replace_database(postgres, DATABASE, "template1")
+    desk = Desk.open(ROOT, dbt_environment)
+    with desk.project.warehouse() as warehouse:
+        setup(warehouse, desk.project.contracts)
+    desk.build()
+    _replace_database(postgres, "built_from_nothing", DATABASE)
+    return "built_from_nothing"
+
+
 @pytest.fixture
-def fresh(postgres: EmbeddedPostgres, dbt_environment: Path) -> Iterator[Callable[[], Desk]]:
+def fresh(
+    postgres: EmbeddedPostgres, dbt_environment: Path, built_from_nothing: str
+) -> Iterator[Callable[..., Desk]]:
     """Give a function that empties warehouse and bucket, for tests that play several histories."""
     desk = Desk.open(ROOT, dbt_environment)
 
-    def begin() -> Desk:
+    def begin(selection: tuple[str, ...] = CORE) -> Desk:
         desk.clear_bucket()
-        _replace_database(postgres, DATABASE, "template1")
-        with desk.project.warehouse() as warehouse:
-            setup(warehouse, desk.project.contracts)
-        return desk
+        _replace_database(postgres, DATABASE, built_from_nothing)
+        return replace(desk, selection=selection)
 
     yield begin
     desk.clear_bucket()
@@ -82,20 +95,21 @@ def fresh(postgres: EmbeddedPostgres, dbt_environment: Path) -> Iterator[Callabl
 
 @pytest.fixture
 def empty(fresh: Callable[[], Desk]) -> Desk:
-    """Give a warehouse that was set up and holds nothing, and an empty bucket."""
+    """Give a warehouse that was built from nothing, and an empty bucket; builds are of CORE."""
     return fresh()
 
 
 @pytest.fixture(scope="session")
-def demo_template(postgres: EmbeddedPostgres, dbt_environment: Path) -> str:
+def demo_template(
+    postgres: EmbeddedPostgres, dbt_environment: Path, built_from_nothing: str
+) -> str:
     """Load and build the demo's data once; give the database to make copies of."""
-    _replace_database(postgres, DATABASE, "template1")
-    desk = Desk.open(ROOT, dbt_environment)
+    _replace_database(postgres, DATABASE, built_from_nothing)
+    desk = Desk.open(ROOT, dbt_environment, selection=CORE)
+    desk.clear_bucket()  # tests that begin otherwise may have left objects
     for item in exports():
         desk.put(item.key, item.body)
-    with desk.project.warehouse() as warehouse:
-        setup(warehouse, desk.project.contracts)
-    run(desk.project, quiet=True)
+    desk.refresh()
     _replace_database(postgres, "demo_template", DATABASE)
     desk.clear_bucket()
     return "demo_template"
@@ -103,9 +117,9 @@ def demo_template(postgres: EmbeddedPostgres, dbt_environment: Path) -> str:
 
 @pytest.fixture
 def demo(postgres: EmbeddedPostgres, dbt_environment: Path, demo_template: str) -> Iterator[Desk]:
-    """Give a warehouse as `warehouse demo` leaves it, with the objects in the bucket."""
+    """Give a warehouse with the demo's weather, and its objects in the bucket."""
     _replace_database(postgres, DATABASE, demo_template)
-    desk = Desk.open(ROOT, dbt_environment)
+    desk = Desk.open(ROOT, dbt_environment, selection=CORE)
     for item in exports():
         desk.put(item.key, item.body)
     yield desk

@@ -17,6 +17,15 @@ ROOT = Path(__file__).parents[2]
 UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 Row = tuple[Any, ...]
 
+
+def subjects(*names: str) -> tuple[str, ...]:
+    """Return the selection of the models of these subjects."""
+    return tuple(f"path:models/{at}/{name}" for at in ("intermediate", "marts") for name in names)
+
+
+# What comes of the research database, and not what only refers to it: a quarter of the models.
+CORE = ("--select", "source:research_db+", "--exclude", *subjects("literature", "observations"))
+
 EXPERIMENT = {
     "experiment_id": "e1",
     "experiment_name": "First",
@@ -26,6 +35,7 @@ EXPERIMENT = {
     "start_date": "2020-01-01",
     "end_date": "",
     "status": "active",
+    "metadata": "",
     "created_at": "2020-01-01T00:00:00Z",
     "updated_at": "2020-01-01T00:00:00Z",
 }
@@ -50,12 +60,19 @@ class Desk:
 
     project: Project
     dbt: Dbt
+    selection: tuple[str, ...] = ()
 
     @classmethod
-    def open(cls, project_dir: Path, profiles_dir: Path | None, target: str = "test") -> Desk:
-        """Open a target of the profile."""
+    def open(
+        cls,
+        project_dir: Path,
+        profiles_dir: Path | None,
+        target: str = "test",
+        selection: tuple[str, ...] = (),
+    ) -> Desk:
+        """Open a target of the profile; `selection` is what a build builds unless told."""
         project = Project.open(project_dir, target, profiles_dir)
-        return cls(project, Dbt(project.settings, quiet=True))
+        return cls(project, Dbt(project.settings, quiet=True), selection)
 
     def put(self, key: str, body: str | bytes) -> None:
         """Stage an object."""
@@ -100,8 +117,12 @@ class Desk:
 
     def build(self, *arguments: str) -> DbtOutcome:
         """Run `dbt build` without its tests."""
-        untested = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-        return self.dbt.invoke("build", *untested, *arguments)
+        selection = () if "--select" in arguments else self.selection
+        return self.dbt.invoke("build", *UNTESTED, *selection, *arguments)
+
+    def test(self) -> None:
+        """Run dbt's data tests."""
+        self.dbt.invoke("test", "--exclude-resource-type", "unit_test", *self.selection)
 
     def rows(self, sql: str) -> list[Row]:
         """Return the rows of a query; marts need no schema."""

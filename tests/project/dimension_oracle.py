@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 EXPERIMENT = (
     "experiment_name", "description", "researcher_id", "department", "start_date", "end_date",
-    "status",
+    "status", "metadata",
 )  # fmt: skip
 LOCATION = ("location_name", "latitude", "longitude", "elevation_m", "country", "timezone")
 DATES = {"start_date", "end_date"}

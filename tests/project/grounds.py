@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, settings
 from loaders.dbt_runner import Dbt
 from loaders.project import Project
 from loaders.staging.objects import Staging
+from tests.project.arrivals import Groups, Source, play
+from tests.project.desk import Desk
 from tests.project.events import Built, History, Loaded, Ran, moves
 from tests.project.histories import A_BIT_OF_ALL
 from tests.project.player import BUILD, Counted, Player, Tally
 from tests.project.replay import ReplayedDbt
 
-BUILT_FROM_NOTHING = "built_from_nothing"
 PLAY = settings(
     deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
 )
@@ -37,6 +38,7 @@ class Ground:
     reset: Callable[[], None]
     built: Tally = field(default_factory=Tally)
     copied: Tally = field(default_factory=Tally)
+    arrivals: int = 0
 
     def build(self, history: History) -> Counted:
         """Play a history with dbt; return what the warehouse holds at the end."""
@@ -48,6 +50,12 @@ class Ground:
         self.reset()
         return Player(self.project, self.replayed, self.copied, history).play()
 
+    def play(self, source: Source, groups: Groups) -> None:
+        """Have the pieces of a source come in groups, with what dbt has sent."""
+        self.reset()
+        self.arrivals += 1
+        play(Desk(self.project, self.replayed, source.selection), source, groups)
+
     @contextmanager
     def reported(self, config: pytest.Config) -> Iterator[Ground]:
         """Say at the end what was played and compared."""
@@ -57,6 +65,14 @@ class Ground:
             for kind, tally in (("built by dbt", self.built), ("replayed", self.copied)):
                 if tally.histories:
                     print(f"\n{self.name}, {kind}: {tally}", end="")
+            if self.arrivals:
+                print(f"\n{self.name}: {self.arrivals} histories of sources' arrivals", end="")
+
+
+def without_builds(history: History) -> History:
+    """Return the history with all its files at once: a build at its end, and a full refresh."""
+    events = tuple(e for e in history.events if not isinstance(e, Ran | Built))
+    return History(history.on_changed_file, events)
 
 
 def clear(staging: Staging) -> None:

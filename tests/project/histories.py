@@ -65,6 +65,7 @@ _WRITTEN = {
             "researcher_id": st.sampled_from(["r1", "r2", ""]),
             "status": st.sampled_from(["active", "active", "closed"]),
             "end_date": st.sampled_from(["", "2020-02-30", "2020-02-29"]),
+            "metadata": st.sampled_from(["", "{}", "[1]"]),
         }
     ),
     "locations": st.fixed_dictionaries(

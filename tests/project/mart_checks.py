@@ -15,7 +15,10 @@ Rows = Sequence[Mapping[str, Any]]
 def check(desk: Desk, expected: Mapping[str, Rows]) -> None:
     """Check that the marts have these rows, the columns of the load aside."""
     for mart, rows in expected.items():
-        with desk.project.warehouse() as warehouse, warehouse.query(f"select * from {mart}") as it:
+        with (
+            desk.project.warehouse() as warehouse,
+            warehouse.query(f"select * from research_warehouse.{mart}") as it,
+        ):
             found = [
                 {n: v for n, v in zip(it.columns, row, strict=True) if not n.startswith("_")}
                 for row in it.rows

@@ -41,6 +41,11 @@ LIMITS = {
     "pressure": (Decimal(0), Decimal(2000)),
     "humidity": (Decimal(0), Decimal(105)),
 }
+USUAL = {
+    "temperature": (Decimal(-45), Decimal(50)),
+    "pressure": (Decimal(500), Decimal(1100)),
+    "humidity": (Decimal(1), Decimal(100)),
+}
 UNITS: dict[tuple[str, str | None], Callable[[Decimal], Decimal]] = {
     ("temperature", "degC"): lambda v: v,
     ("temperature", "degF"): lambda v: (v - 32) * 5 / 9,
@@ -276,8 +281,14 @@ def _fact(
         "date_key": int(f"{measured_at:%Y%m%d}"),
         "measured_at": measured_at,
         **fact.values,
+        "quality_flag": "suspect" if _is_suspect(fact.values) else "pass",
         "measurement_count": 1,
     }
+
+
+def _is_suspect(values: Mapping[str, Decimal | None]) -> bool:
+    known = [(value, USUAL[name]) for name, value in values.items() if value is not None]
+    return any(not low <= value <= high for value, (low, high) in known)
 
 
 def _quarantined(measurement: Measurement) -> Row:

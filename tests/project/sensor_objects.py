@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -184,6 +184,11 @@ def later() -> Iterator[StagedObject]:
     # The twentieth of s9 makes its group large enough; s8's outlier is no longer one.
     late += hourly(4, "s9", "30 20.15") + hourly(4, "s8", "35 " * 30)
     yield delivery(STREAM, "sensor-readings", datetime(2020, 5, 10, 19, 0), late)
+
+
+def delivered(time: datetime, records: Sequence[Mapping[str, Any]]) -> StagedObject:
+    """Return an object of the stream."""
+    return delivery(STREAM, "sensor-readings", time, records)
 
 
 def _staged(objects: Mapping[str, bytes]) -> Iterator[StagedObject]:

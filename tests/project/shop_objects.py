@@ -137,15 +137,15 @@ LATER_USERS: Sequence[Record] = (
 
 def first() -> Iterator[StagedObject]:
     """Yield what is staged before the first build: some of it twice, in another order."""
-    yield _object("orders", "1", FIRST_ORDERS)
-    yield _object("orders", "2", LIFE[::-1])
-    yield _object("users", "1", FIRST_USERS)
+    yield staged("orders", "1", FIRST_ORDERS)
+    yield staged("orders", "2", LIFE[::-1])
+    yield staged("users", "1", FIRST_USERS)
 
 
 def later() -> Iterator[StagedObject]:
     """Yield what is staged between the builds."""
-    yield _object("orders", "3", [*LATER_ORDERS, *LIFE])
-    yield _object("users", "2", LATER_USERS)
+    yield staged("orders", "3", [*LATER_ORDERS, *LIFE])
+    yield staged("users", "2", LATER_USERS)
 
 
 def accepted(step: int) -> tuple[list[Record], list[Record]]:
@@ -155,6 +155,7 @@ def accepted(step: int) -> tuple[list[Record], list[Record]]:
     return [*FIRST_ORDERS, *LATER_ORDERS], [*FIRST_USERS, *LATER_USERS]
 
 
-def _object(table: str, name: str, records: Sequence[Record]) -> StagedObject:
+def staged(table: str, name: str, records: Sequence[Record]) -> StagedObject:
+    """Return an object of the stream of a table."""
     lines = [json.dumps(record, ensure_ascii=False) + "\n" for record in records]
     return StagedObject(f"shop/{table}/2020/06/{name}.json", "".join(lines).encode())

@@ -58,7 +58,9 @@ class Site:
     scope="session",
     params=[
         pytest.param("postgres", marks=pytest.mark.xdist_group("people")),
-        pytest.param("redshift", marks=pytest.mark.xdist_group("both warehouses")),
+        pytest.param(
+            "redshift", marks=[pytest.mark.ci, pytest.mark.xdist_group("both warehouses")]
+        ),
     ],
 )
 def site(request: pytest.FixtureRequest) -> Site:

@@ -12,8 +12,15 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.project.desk import ROOT, Desk
-from tests.project.test_builds import FACTS, connection
+from tests.project.desk import CORE, ROOT, Desk
+from tests.project.test_builds import FACTS, FACTS_AND_DAYS, connection
+
+
+@pytest.fixture
+def empty(fresh: Callable[..., Desk]) -> Desk:
+    """Give a warehouse where a build is one of the facts and their days."""
+    return fresh(FACTS_AND_DAYS)
+
 
 ROWS = 40  # of each batch: one day of measurements
 # How much of each batch is there: in raw beside what its ledger row says, and of each day in marts.
@@ -90,10 +97,10 @@ def test_a_loader_beside_builds_shows_whole_batches_only(empty: Desk, builds: in
     assert loads[0] > builds
     assert reader.looks > builds
     assert reader.torn == []
-    empty.build()
+    empty.build(*CORE)
     assert [row[0] for row in empty.rows(FACTS)] == sorted(staged)
     marts = empty.marts()
-    empty.build("--full-refresh")
+    empty.build(*CORE, "--full-refresh")
     assert marts == empty.marts()
     print(f"{loads[0]} loads beside {builds} builds, {reader.looks} looks, {len(staged)} rows")
 

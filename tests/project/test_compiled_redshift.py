@@ -14,8 +14,6 @@ from tests.standin.denylist import FUNCTIONS, calls, check_phrases
 from tests.standin.errors import SqlError
 from tests.standin.lexer import WORD, Token, lex
 
-pytestmark = pytest.mark.xdist_group("both warehouses")  # built once, on one worker
-
 # Words that Redshift reserves and PostgreSQL does not: a name like these must be quoted.
 RESERVED = frozenset(
     """

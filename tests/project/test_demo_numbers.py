@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from tests.project.desk import Desk
 from tests.project.nycflights13_oracle import MonthlyTemperature, monthly_temperatures, weather
 
@@ -54,7 +56,9 @@ def test_pressures_that_r_wrote_with_an_exponent_are_numbers(demo: Desk) -> None
         ) == [(float(row["pressure"]),)]
 
 
+@pytest.mark.ci
 def test_nothing_new_loads_and_builds_nothing(demo: Desk) -> None:
+    assert demo.run().build
     builds = demo.rows("select count(*) from ledger.builds")
     result = demo.run()
     assert (result.load.files, result.load.skipped, result.build) == (0, 18, None)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from loaders.dbt_runner import Dbt
-from tests.project.desk import EXPERIMENT, Desk
+from tests.project.desk import EXPERIMENT, UNTESTED, Desk
 
 VERSIONS = (
     "select experiment_name, is_deleted, valid_from::text, valid_to::text from dim_experiments "
     "where experiment_id = 'e1' order by valid_from"
 )
 MIN, MAX = "0001-01-01 00:00:00", "9999-12-31 00:00:00"
+
+
+@pytest.fixture
+def empty(fresh: Callable[..., Desk]) -> Desk:
+    """Give a warehouse where a build is one of the experiments' versions."""
+    return fresh(("--select", "source:research_db+,+dim_experiments"))
 
 
 def test_a_deletion_a_return_and_a_late_export_give_the_replayed_history(empty: Desk) -> None:
@@ -26,7 +34,8 @@ def test_a_deletion_a_return_and_a_late_export_give_the_replayed_history(empty: 
         ("First", False, "2020-03-01 00:00:00", MAX),
     ]
     empty.put_experiments("20200215", {"experiment_name": "Renamed"}, other)
-    empty.run()  # with dbt's tests, one of which replays raw in pure SQL and compares
+    empty.refresh()
+    empty.test()  # one test replays raw in pure SQL and compares
     late = [
         ("First", False, MIN, "2020-02-01 00:00:00"),
         ("First", True, "2020-02-01 00:00:00", "2020-02-15 00:00:00"),
@@ -62,8 +71,7 @@ def test_a_plain_build_says_how_many_exports_wait(
     for month in ("01", "02", "03"):
         empty.put_experiments(f"2020{month}01", {"experiment_name": month})
     empty.load()
-    untested = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
-    Dbt(empty.project.settings).invoke("build", *untested)
+    Dbt(empty.project.settings).invoke("build", *UNTESTED, *empty.selection)
     assert "2 export(s) wait for snap_experiments: run `warehouse run`" in capsys.readouterr().out
 
 
@@ -92,7 +100,10 @@ def test_an_export_that_cannot_be_right_leaves_history_as_it_is(empty: Desk) -> 
 
 
 @pytest.mark.ci
-def test_facts_carry_the_version_of_their_time_also_when_it_comes_after_them(empty: Desk) -> None:
+def test_facts_carry_the_version_of_their_time_also_when_it_comes_after_them(
+    fresh: Callable[..., Desk],
+) -> None:
+    empty = fresh()
     facts = (
         "select f.measurement_id, e.experiment_name, e.current_experiment_name "
         "from fact_measurements f join dim_experiments e using (experiment_key) order by 1"

@@ -53,7 +53,7 @@ DOCUMENTS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["postgres", "redshift"])
+@pytest.fixture(scope="module", params=["postgres", pytest.param("redshift", marks=pytest.mark.ci)])
 def query(request: pytest.FixtureRequest) -> Query:
     """Run a query in dbt's SQL on either target, over `documents (id, document)`."""
     found: Query = request.getfixturevalue(f"{request.param}_query")

@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -17,7 +18,7 @@ import yaml
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.errors import BuildFailed
 from loaders.warehouse.setup import setup
-from tests.project.desk import ROOT, Desk
+from tests.project.desk import CORE, ROOT, UNTESTED, Desk
 from tests.project.test_at_once import stage_batch, start
 from tests.project.test_builds import FACTS, connection, wait_for_lock
 from tests.servers import kill_server
@@ -31,10 +32,7 @@ TABLES = [
     "research_warehouse.daily_measurement_summary",
     "research_warehouse.monthly_measurement_summary",
 ]
-BUILD = (
-    "-m", "dbt.cli.main", "build",
-    "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test",
-)  # fmt: skip
+BUILD = ("-m", "dbt.cli.main", "build", *UNTESTED, *CORE)
 SOAK_KILLS = int(os.environ.get("SOAK_KILLS", "20"))
 
 
@@ -58,11 +56,12 @@ def mortal(
             "dbname": server.database,
         }
         (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profile))
-        return Desk.open(ROOT, tmp_path)
+        return Desk.open(ROOT, tmp_path, selection=CORE)
 
     desk = open_project()
     with desk.project.warehouse() as warehouse:
         setup(warehouse, desk.project.contracts)
+    replace(desk, selection=()).build()
     yield server, open_project
     desk.clear_bucket()
     server.remove()
@@ -125,7 +124,8 @@ def test_a_server_killed_during_a_build_is_healed_by_one_run(
         assert failures, table
         desk = open_project()
         assert desk.rows("select count(*) from ledger.builds where finished_at is null") == [(1,)]
-        assert desk.run().load.exit_code == 0
+        assert desk.refresh().exit_code == 0
+        desk.test()
         assert_whole(desk, ids)
     print(f"server killed at {len(TABLES)} models, {len(ids)} facts")
 
@@ -142,7 +142,8 @@ def heal(desk: Desk, build: subprocess.Popen[str], ids: list[str]) -> None:
         if desk.rows(sessions) == [(0,)]:
             break
         threading.Event().wait(0.1)
-    desk.run()
+    desk.refresh()
+    desk.test()
     assert_whole(desk, ids)
 
 

@@ -73,7 +73,7 @@ def compare(actual: Marts, expected: Marts) -> None:
         assert (mart, one - other, other - one) == (mart, {}, {})
 
 
-LITERATURE = ("--select", "+path:models/marts/literature")
+LITERATURE = ("--select", "source:literature+", "source:research_db+,+dim_experiments")
 
 
 def load_and_build(desk: Desk) -> None:
@@ -117,7 +117,6 @@ def test_marts_are_a_function_of_the_set_of_exports(empty: Desk) -> None:
     compare(found(desk), expect(staged, warehouse_of(desk, staged)))
 
 
-@pytest.mark.xdist_group("both warehouses")
 @pytest.mark.parametrize("step", [0, 1], ids=["the first objects", "later ones"])
 def test_both_warehouses_equal_the_oracle(both: Both, step: int) -> None:
     staged = list(awkward_objects.first())
@@ -148,6 +147,7 @@ def states(desk: Desk) -> list[tuple[Any, ...]]:
     )
 
 
+@pytest.mark.ci
 def test_an_export_that_was_cut_short_or_is_not_complete_changes_nothing(empty: Desk) -> None:
     desk = empty
     stage_export(desk, "20200101T000000Z", [full(1), paper(2)])
@@ -173,6 +173,7 @@ def test_an_export_that_was_cut_short_or_is_not_complete_changes_nothing(empty: 
     assert gzip.decompress(twice.body).count(b"\n") == 4
 
 
+@pytest.mark.ci
 def test_a_paper_that_vanishes_stays_with_its_last_state_until_it_comes_back(empty: Desk) -> None:
     desk = empty
     stage_export(desk, "20200101T000000Z", [paper(1), paper(2), paper(3)])

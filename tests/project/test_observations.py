@@ -18,10 +18,13 @@ from loaders.trace import trace_measurement
 from tests.loaders.hpc_files import station_series
 from tests.project import hpc_objects
 from tests.project.both import Both
-from tests.project.desk import Desk, Row
+from tests.project.desk import Desk, Row, subjects
 from tests.project.observation_oracle import expect, same
 
-BUILD = ("--select", "+models/marts/observations", "+dim_time", "dim_date")
+BUILD = ("--select", "source:hpc+", "--exclude", *subjects("literature"))
+WITH_CORE = (
+    "--select", "source:research_db+", "source:hpc+", "--exclude", *subjects("literature")
+)  # fmt: skip
 FACTS = """
     select file_id, variable_name, position, canonical_unit, value, observed_at, latitude, longitude
     from fact_observations
@@ -68,6 +71,7 @@ def test_facts_are_what_xarray_and_pint_say(empty: Desk, tmp_path: Path) -> None
     assert (facts, quarantined) == (26_502, 3)
 
 
+@pytest.mark.ci
 def test_the_demo_stages_a_real_file(empty: Desk) -> None:
     staged = stage_hpc(empty.project.staging)
     assert [file.staged for file in staged.files] == [26_500]
@@ -101,7 +105,7 @@ def put(desk: Desk, objects: Any) -> None:
 @pytest.mark.ci
 def test_incremental_equals_full_refresh_and_any_order(fresh: Any) -> None:
     """A file staged anew replaces its rows; copies add none; the order does not matter."""
-    desk = fresh()
+    desk = fresh(WITH_CORE)
     desk.put_experiments("20130101", {"experiment_id": "exp-jfk"}, {"experiment_id": "e2"})
     put(desk, hpc_objects.first())
     desk.refresh()
@@ -118,15 +122,15 @@ def test_incremental_equals_full_refresh_and_any_order(fresh: Any) -> None:
     put(desk, hpc_objects.later())
     # The experiment changes between two of the values.
     desk.put_experiments("20131001", {"experiment_id": "exp-jfk", "experiment_name": "Second"})
-    desk.load()
-    desk.run()  # with dbt's tests
+    desk.refresh()
+    desk.test()
     keys = desk.rows("select experiment_key from fact_observations where experiment_id = 'exp-jfk'")
     assert len(set(keys)) == 2
     incremental = marts(desk)
     assert incremental["fact_observations"] != before["fact_observations"]
     desk.build("--full-refresh")
     assert marts(desk) == incremental
-    again = fresh()
+    again = fresh(WITH_CORE)
     again.put_experiments("20130101", {"experiment_id": "exp-jfk"}, {"experiment_id": "e2"})
     again.put_experiments("20131001", {"experiment_id": "exp-jfk", "experiment_name": "Second"})
     put(again, hpc_objects.later())
@@ -140,7 +144,7 @@ def test_incremental_equals_full_refresh_and_any_order(fresh: Any) -> None:
 def test_an_observation_leads_to_its_record(empty: Desk) -> None:
     put(empty, hpc_objects.first())
     empty.load()
-    empty.build(*BUILD, "+fact_measurements", "+quarantined_measurements")
+    empty.build(*BUILD)
     for mart, value in (("fact_observations", 415_000), ("quarantined_observations", 36_000)):
         ((key,),) = empty.rows(
             f"select min(observation_key) from {mart} where source_value = {value}"
@@ -178,7 +182,6 @@ def test_values_stand_in_variables_of_one_unit(empty: Desk) -> None:
     ]
 
 
-@pytest.mark.xdist_group("both warehouses")
 def test_both_warehouses_hold_what_is_awkward(both: Both) -> None:
     for mart in MARTS:
         assert both.postgres[1][mart], mart

@@ -6,8 +6,6 @@ import pytest
 
 from tests.project.both import Both
 
-pytestmark = pytest.mark.xdist_group("both warehouses")  # built once, on one worker
-
 STEPS = ("the first objects", "corrections and late exports")
 
 

@@ -12,20 +12,21 @@ from pathlib import Path
 import psycopg2
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from loaders.embedded.postgres import EmbeddedPostgres
-from loaders.warehouse.setup import setup
+from tests.project.arrivals import SOURCES, Source, arrivals
 from tests.project.conftest import DATABASE, _replace_database
 from tests.project.desk import ROOT, Desk
 from tests.project.events import History
 from tests.project.grounds import (
-    BUILT_FROM_NOTHING,
     PLAY,
     SAME,
     SOAK,
     Ground,
     check_what_dbt_sends,
     clear,
+    without_builds,
 )
 from tests.project.histories import A_BIT_OF_ALL, histories
 from tests.project.measurement_oracle import Accepted, calendar, expect
@@ -36,19 +37,17 @@ from tests.project.sales_oracle import expect_sales
 
 @pytest.fixture(scope="module")
 def postgres_ground(
-    postgres: EmbeddedPostgres, dbt_environment: Path, pytestconfig: pytest.Config
+    postgres: EmbeddedPostgres,
+    dbt_environment: Path,
+    built_from_nothing: str,
+    pytestconfig: pytest.Config,
 ) -> Iterator[Ground]:
     """Give PostgreSQL, built by dbt from nothing."""
-    _replace_database(postgres, DATABASE, "template1")
     desk = Desk.open(ROOT, dbt_environment)
-    with desk.project.warehouse() as warehouse:
-        setup(warehouse, desk.project.contracts)
-    desk.build()
-    _replace_database(postgres, BUILT_FROM_NOTHING, DATABASE)
 
     def reset() -> None:
         clear(desk.project.staging)
-        _replace_database(postgres, DATABASE, BUILT_FROM_NOTHING)
+        _replace_database(postgres, DATABASE, built_from_nothing)
 
     replayed = ReplayedDbt(
         desk.project.settings,
@@ -60,14 +59,13 @@ def postgres_ground(
     desk.clear_bucket()
 
 
+def test_a_short_history(postgres_ground: Ground) -> None:
+    postgres_ground.build(without_builds(A_BIT_OF_ALL))
+
+
+@pytest.mark.ci
 def test_one_history_of_all(postgres_ground: Ground) -> None:
     assert postgres_ground.build(A_BIT_OF_ALL) == postgres_ground.replay(A_BIT_OF_ALL)
-
-
-@settings(SAME, max_examples=12)
-@given(history=histories)
-def test_some_replayed_histories(postgres_ground: Ground, history: History) -> None:
-    postgres_ground.replay(history)
 
 
 def test_the_oracle_knows_every_mart(postgres_ground: Ground) -> None:
@@ -106,6 +104,15 @@ def test_histories(postgres_ground: Ground, history: History) -> None:
 @given(history=histories)
 def test_replayed_histories(postgres_ground: Ground, history: History) -> None:
     postgres_ground.replay(history)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+@settings(SAME, max_examples=8)
+@given(data=st.data())
+def test_arrivals(postgres_ground: Ground, source: Source, data: st.DataObject) -> None:
+    """The first is built by dbt."""
+    postgres_ground.play(source, data.draw(arrivals(source)))
 
 
 @pytest.mark.slow

@@ -8,21 +8,23 @@ from pathlib import Path
 import pytest
 import yaml
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from loaders.dbt_runner import Dbt
 from loaders.embedded.object_store import ObjectStore
 from loaders.project import Project
 from loaders.warehouse.setup import setup
+from tests.project.arrivals import SOURCES, Source, arrivals
 from tests.project.desk import ROOT, UNTESTED
-from tests.project.events import Built, History, Ran
+from tests.project.events import History
 from tests.project.grounds import (
-    BUILT_FROM_NOTHING,
     PLAY,
     SAME,
     SOAK,
     Ground,
     check_what_dbt_sends,
     clear,
+    without_builds,
 )
 from tests.project.histories import A_BIT_OF_ALL, histories
 from tests.project.replay import ReplayedDbt
@@ -67,11 +69,11 @@ def redshift_ground(
             setup(warehouse, project.contracts)
         dbt = Dbt(project.settings, quiet=True)
         dbt.invoke("build", *UNTESTED)
-        standin.copy_database(standin.database, BUILT_FROM_NOTHING)
+        standin.copy_database(standin.database, "built_from_nothing")
 
         def reset() -> None:
             clear(project.staging)
-            standin.copy_database(BUILT_FROM_NOTHING, standin.database)
+            standin.copy_database("built_from_nothing", standin.database)
 
         def connect() -> object:
             connection = standin.connect()
@@ -85,10 +87,10 @@ def redshift_ground(
     standin.stop()
 
 
+@pytest.mark.ci
 def test_a_short_history(redshift_ground: Ground) -> None:
-    """All at once: a build here takes ten times as long as on PostgreSQL."""
-    events = tuple(e for e in A_BIT_OF_ALL.events if not isinstance(e, Ran | Built))
-    redshift_ground.build(History(A_BIT_OF_ALL.on_changed_file, events))
+    """A build here takes many times as long as on PostgreSQL."""
+    redshift_ground.build(without_builds(A_BIT_OF_ALL))
 
 
 @pytest.mark.ci
@@ -113,6 +115,15 @@ def test_histories(redshift_ground: Ground, history: History) -> None:
 @given(history=histories)
 def test_replayed_histories(redshift_ground: Ground, history: History) -> None:
     redshift_ground.replay(history)
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize("source", SOURCES, ids=str)
+@settings(SAME, max_examples=3)
+@given(data=st.data())
+def test_arrivals(redshift_ground: Ground, source: Source, data: st.DataObject) -> None:
+    """The first is built by dbt."""
+    redshift_ground.play(source, data.draw(arrivals(source)))
 
 
 @pytest.mark.slow

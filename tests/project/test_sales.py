@@ -18,7 +18,7 @@ from tests.project.mart_checks import check, check_both
 from tests.project.sales_oracle import SalesRow, expect_sales
 from tests.project.sales_questions import check_questions
 
-BUILD = ("--select", "+models/marts/sales", "sales_by_region_monthly")
+BUILD = ("--select", "source:sales+")
 
 
 def rows_of(item: StagedObject) -> list[SalesRow]:
@@ -34,6 +34,7 @@ def rows_of(item: StagedObject) -> list[SalesRow]:
     return [SalesRow(entity, row) for row in found]
 
 
+@pytest.mark.ci
 def test_the_demo_is_what_the_oracle_says(empty: Desk) -> None:
     staged = list(sales_objects())
     for item in staged:
@@ -67,13 +68,11 @@ def test_nasty_files_in_any_grouping(empty: Desk) -> None:
     check(empty, expect_sales(nasty.accepted(1)))
 
 
-@pytest.mark.xdist_group("both warehouses")
 @pytest.mark.parametrize("step", [0, 1], ids=["the first files", "late and changed ones"])
 def test_both_warehouses_are_what_the_oracle_says(both: Both, step: int) -> None:
     check_both(both, step, expect_sales(nasty.accepted(step)))
 
 
-@pytest.mark.xdist_group("both warehouses")
 def test_the_questions_are_answered_on_redshift_too(both: Both) -> None:
     with both.desk.environment():
         check_questions(both.desk.dbt.query, expect_sales(nasty.accepted(1)))

@@ -121,6 +121,7 @@ def ward(
         "WAREHOUSE_TEST_PASSWORD": marked["password"],
         "WAREHOUSE_STAGING": f"s3://{bucket}",
         "DBT_TARGET_PATH": str(tmp_path / "target"),
+        "DBT_WRITE_JSON": "true",
         "DBT_LOG_PATH": str(tmp_path / "logs"),
         "DBT_LOG_LEVEL": "debug",
         "DBT_LOG_LEVEL_FILE": "debug",
@@ -153,6 +154,8 @@ def ward(
                    "dbname": standin.database, "sslmode": "verify-full"}  # fmt: skip
         execute = standin.admin
     execute(f"create role {user} login superuser password '{marked['password']}'")
+    if output["type"] == "redshift":  # a superuser is a member of no role that sets it
+        execute(f"alter role {user} set standin.enable_case_sensitive_super_attribute to true")
     outputs = {
         "good": output,
         "wrong": output | {"password": marked["password"] + "x"},

@@ -28,7 +28,7 @@ def found(desk: Desk) -> Counted:
     marts: dict[str, list[dict[str, Any]]] = {}
     with desk.project.warehouse() as warehouse:
         for name in MARTS:
-            with warehouse.query(f"select * from {name}") as result:
+            with warehouse.query(f"select * from research_warehouse.{name}") as result:
                 marts[name] = [
                     {c: v for c, v in zip(result.columns, row, strict=True) if c[0] != "_"}
                     for row in result.rows
@@ -54,7 +54,8 @@ def test_readings_are_what_the_oracle_says_whatever_comes_first(empty: Desk) -> 
     assert (loaded.exit_code, len(loaded.waiting)) == (0, 0)
     compare(empty, later)
     stage(empty, first)
-    loaded = empty.run().load
+    loaded = empty.refresh()
+    empty.test()
     waiting = {export.export_key for export in loaded.waiting}
     assert waiting == {"sensors/readings/AWSDynamoDB/02-incomplete/"}
     compare(empty, first + later)

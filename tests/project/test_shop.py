@@ -14,7 +14,7 @@ from tests.project.desk import Desk
 from tests.project.mart_checks import check, check_both
 from tests.project.shop_oracle import expect_shop
 
-BUILD = ("--select", "+models/marts/shop")
+BUILD = ("--select", "source:shop+")
 
 
 def test_the_demo_and_nasty_records_are_what_the_oracle_says(empty: Desk) -> None:
@@ -39,7 +39,6 @@ def test_the_demo_and_nasty_records_are_what_the_oracle_says(empty: Desk) -> Non
     check(empty, expect_shop(orders, users))
 
 
-@pytest.mark.xdist_group("both warehouses")
 @pytest.mark.parametrize("step", [0, 1], ids=["the first records", "late ones"])
 def test_both_warehouses_are_what_the_oracle_says(both: Both, step: int) -> None:
     check_both(both, step, expect_shop(*nasty.accepted(step)))

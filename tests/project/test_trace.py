@@ -34,7 +34,6 @@ def text_of(staging: Any, key: str) -> bytes:
     return gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body
 
 
-@pytest.mark.xdist_group("both warehouses")
 def test_rows_of_every_source_lead_to_their_records_on_redshift(both: Both) -> None:
     staging = both.staging
     for item in [*awkward_objects.first(), *awkward_objects.later()]:

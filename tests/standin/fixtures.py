@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
+import redshift_connector
 from moto.server import ThreadedMotoServer
 from redshift_connector.core import Connection
 
@@ -40,6 +42,16 @@ class Bucket:
         """Return the keys below a prefix."""
         listed = self.client.list_objects_v2(Bucket=self.name, Prefix=prefix)
         return [item["Key"] for item in listed.get("Contents", [])]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def named_sessions() -> Iterator[None]:
+    """Give sessions a name: for one without, the driver searches all modules for its caller's."""
+    patch = pytest.MonkeyPatch()
+    named = partial(redshift_connector.connect, application_name="tests")
+    patch.setattr(redshift_connector, "connect", named)
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

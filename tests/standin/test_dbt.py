@@ -20,6 +20,9 @@ from tests.standin.server import StandIn
 Dbt = Callable[..., dict[str, str]]
 
 
+pytestmark = pytest.mark.ci
+
+
 @pytest.fixture(scope="module")
 def project(standin: StandIn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a copy of the project whose profile leads to the stand-in."""

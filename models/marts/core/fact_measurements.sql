@@ -59,6 +59,7 @@ keyed as (
         measurements.temperature,
         measurements.pressure,
         measurements.humidity,
+        measurements.quality_flag,
         1 as measurement_count,
 
         ---------- load

@@ -17,6 +17,7 @@
     )
 }}
 
+{%- set group = 'partition by sensor_key, hour_of_day, quantity' %}
 with rules as (
 
     select * from {{ ref('anomaly_rules') }}
@@ -33,14 +34,22 @@ hours as (
 
 ),
 
+{% if is_incremental() -%}
+affected as (
+
+    {{ affected_hours() | indent(4) }}
+
+),
+
+{% endif -%}
 readings as (
 
     select hours.*
     from hours
-    {%- if is_incremental() %}
-    inner join ({{ affected_hours() }}) as affected
-        on hours.sensor_key = affected.sensor_key and hours.hour_of_day = affected.hour_of_day
-    {%- endif %}
+    {% if is_incremental() %}
+        inner join affected
+            on hours.sensor_key = affected.sensor_key and hours.hour_of_day = affected.hour_of_day
+    {% endif %}
 
 ),
 
@@ -76,57 +85,55 @@ measured as (
 
 ),
 
-placed as (
+counted as (
 
     select
         measured.*,
-        row_number() over (
-            partition by sensor_key, hour_of_day, quantity order by measured_value, measurement_key
-        ) as place,
-        count(*) over (partition by sensor_key, hour_of_day, quantity) as value_count
+        count(*) over ({{ group }}) as value_count
     from measured
 
 ),
 
-medians as (
+placed as (
 
     select
-        sensor_key,
-        hour_of_day,
-        quantity,
-        cast((min(measured_value) + max(measured_value)) * 0.5 as decimal(12, 5)) as median_value
+        counted.*,
+        row_number() over ({{ group }} order by measured_value, measurement_key)
+        in ((value_count + 1) / 2, (value_count + 2) / 2) as is_middle
+    from counted
+
+),
+
+-- Window functions, not joins to grouped medians: a planner expects one row of such a group.
+centred as (
+
+    select
+        placed.*,
+        cast(
+            (
+                min(case when is_middle then measured_value end) over ({{ group }})
+                + max(case when is_middle then measured_value end) over ({{ group }})
+            ) * 0.5 as decimal(12, 5)
+        ) as median_value
     from placed
-    where place in ((value_count + 1) / 2, (value_count + 2) / 2)
-    group by sensor_key, hour_of_day, quantity
 
 ),
 
 distances as (
 
     select
-        placed.*,
-        medians.median_value,
-        cast(placed.measured_value - medians.median_value as decimal(12, 5)) as distance
-    from placed
-    inner join medians
-        on
-            placed.sensor_key = medians.sensor_key
-            and placed.hour_of_day = medians.hour_of_day
-            and placed.quantity = medians.quantity
+        centred.*,
+        cast(measured_value - median_value as decimal(12, 5)) as distance
+    from centred
 
 ),
 
 placed_distances as (
 
     select
-        sensor_key,
-        hour_of_day,
-        quantity,
-        abs(distance) as distance,
-        value_count,
-        row_number() over (
-            partition by sensor_key, hour_of_day, quantity order by abs(distance), measurement_key
-        ) as place
+        distances.*,
+        row_number() over ({{ group }} order by abs(distance), measurement_key)
+        in ((value_count + 1) / 2, (value_count + 2) / 2) as is_middle_distance
     from distances
 
 ),
@@ -134,13 +141,14 @@ placed_distances as (
 deviations as (
 
     select
-        sensor_key,
-        hour_of_day,
-        quantity,
-        cast((min(distance) + max(distance)) * 0.5 as decimal(13, 6)) as median_deviation
+        placed_distances.*,
+        cast(
+            (
+                min(case when is_middle_distance then abs(distance) end) over ({{ group }})
+                + max(case when is_middle_distance then abs(distance) end) over ({{ group }})
+            ) * 0.5 as decimal(13, 6)
+        ) as median_deviation
     from placed_distances
-    where place in ((value_count + 1) / 2, (value_count + 2) / 2)
-    group by sensor_key, hour_of_day, quantity
 
 ),
 
@@ -148,23 +156,17 @@ deviations as (
 judged as (
 
     select
-        distances.*,
-        deviations.median_deviation,
+        deviations.*,
         cast(
-            cast(rules.factor * distances.distance as double precision)
+            cast(rules.factor * deviations.distance as double precision)
             / cast(deviations.median_deviation as double precision) as decimal(18, 4)
         ) as robust_z
-    from distances
-    inner join deviations
-        on
-            distances.sensor_key = deviations.sensor_key
-            and distances.hour_of_day = deviations.hour_of_day
-            and distances.quantity = deviations.quantity
-    inner join rules on distances.quantity = rules.quantity
+    from deviations
+    inner join rules on deviations.quantity = rules.quantity
     where
         deviations.median_deviation > 0
-        and distances.value_count >= rules.minimum_count
-        and rules.factor * abs(distances.distance) > rules.threshold * deviations.median_deviation
+        and deviations.value_count >= rules.minimum_count
+        and rules.factor * abs(deviations.distance) > rules.threshold * deviations.median_deviation
 
 )
 

@@ -16,6 +16,7 @@ renamed as (
         {{ text_or_null('description') }} as description,
         {{ text_or_null('department') }} as department,
         {{ text_or_null('status') }} as status,
+        {{ text_or_null('metadata') }} as metadata,
 
         ---------- dates and times
         {{ safe_date(text_or_null('start_date')) }} as start_date,
