@@ -157,8 +157,10 @@ def load_contracts(project_dir: Path) -> tuple[Contract, ...]:
             problems.append(f"{shown}: not a dbt sources file: {error}")
             continue
         for source, table, load in tables:
-            contract, wrong = _contract(source, table, load)
-            problems += [f"{shown}: {source}.{table.get('name')}: {text}" for text in wrong]
+            name = str(source.get("name"))
+            contract, wrong = _contract(name, table, load)
+            wrong += _schema_problems(name, source.get("schema"))
+            problems += [f"{shown}: {name}.{table.get('name')}: {text}" for text in wrong]
             if contract:
                 contracts.append(contract)
     problems += _clashes(contracts)
@@ -171,14 +173,14 @@ class _MalformedError(Exception):
     """The YAML does not have the shape of a dbt sources file."""
 
 
-def _tables(document: object) -> Iterator[tuple[str, Mapping[str, Any], object]]:
+def _tables(document: object) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any], object]]:
     """Each (source, table, load section) of the tables that have a load section."""
     for source in _entries(_mapping(document or {}, "the file"), "sources"):
         for table in _entries(source, "tables"):
             config = _mapping(table.get("config") or {}, "config")
             meta = _mapping(config.get("meta") or {}, "config.meta")
             if "load" in meta:
-                yield str(source.get("name")), table, meta["load"]
+                yield source, table, meta["load"]
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:
@@ -218,6 +220,12 @@ def _contract(
     if problems or load is None or form is None:
         return None, problems
     return Contract(source, name, tuple(columns), load, form), []
+
+
+def _schema_problems(source: str, schema: object) -> Iterator[str]:
+    """Say whether dbt would read elsewhere than the loader writes."""
+    if schema is not None and f"raw_{source}" not in str(schema):
+        yield f"schema: the loader writes to raw_{source}, and dbt would read {schema!r}"
 
 
 def _place_problems(load: Load, names: Iterable[str], columns: list[Column]) -> Iterator[str]:

@@ -77,7 +77,7 @@ def print_load(result: LoadResult) -> None:
             for file in batch.files:
                 counts[0] += file.status == "loaded"
                 counts[1] += file.rows_loaded
-                counts[2] += file.rows_read - file.rows_loaded
+                counts[2] += len(file.rejected) if file.status == "loaded" else 0
                 counts[3] += file.status == "refused"
         columns = ("table", "files", "rows", "rejected rows", "refused files")
         print_table(columns, [(name, *counts) for name, counts in sorted(rows.items())])
@@ -157,7 +157,7 @@ def print_rejects(refused: Sequence[RefusedGeneration], partly: Sequence[PartlyL
     if refused:
         print_records(refused, empty="", title="Refused files")
     if partly:
-        print_records(partly, empty="", title="Files loaded without rejected rows")
+        print_records(partly, empty="", title="Files loaded, except for rejected rows")
         click.echo("`warehouse rejects --rows` shows the rows")
     if not refused and not partly:
         click.echo("nothing is refused")

@@ -6,13 +6,14 @@
     A first build or a full refresh forgets what was applied and claims everything. -#}
 {% macro claim_events(source_tables=none, follows=none) -%}
     {%- if execute -%}
+        {%- set models = [follows] if follows is string else follows or [] -%}
+        {%- do check_names(source_tables or [], models) -%}
         {%- do begin_claim() -%}
         {%- if not is_incremental() -%}
             {%- do execute_in_transaction('delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ this.identifier ~ "'") -%}
         {%- endif -%}
         {%- set upstream -%}
-            {%- if follows -%}
-            {%- set models = [follows] if follows is string else follows %}
+            {%- if models %}
             select distinct event_id from {{ source('ledger', 'applied') }} where model in ('{{ models | join("', '") }}')
             {%- else -%}
             select event_id

@@ -8,6 +8,16 @@
     }) }}
 {%- endmacro %}
 
+{#- The source table that a snapshot follows. -#}
+{% macro snapshot_source(name) -%}
+    {%- if execute and name not in snapshot_sources() -%}
+        {{ exceptions.raise_compiler_error(
+            "Snapshot '" ~ name ~ "' is not in snapshot_sources() (macros/builds/exports.sql), which says what it "
+            ~ 'follows; there are: ' ~ snapshot_sources().keys() | join(', ')) }}
+    {%- endif -%}
+    {{ return(snapshot_sources()[name]) }}
+{%- endmacro %}
+
 {#- A query of the batches that do not count: replaced by another load, or exports as of a time for
     which there is another export (the one whose key sorts last counts, whatever came first). -#}
 {% macro superseded_batches() -%}
@@ -49,7 +59,7 @@
     from {{ source('ledger', 'batches') }} as batches
     inner join {{ source('ledger', 'events') }} as events on batches.batch_id = events.batch_id
     where
-        batches.source_table = '{{ snapshot_sources()[snapshot] }}'
+        batches.source_table = '{{ snapshot_source(snapshot) }}'
         and events.event = 'loaded'
         and {{ is_live('batches') }}
         and not exists (
@@ -106,10 +116,7 @@
 {#- run-operation: empty a snapshot and forget what it applied, so that its exports replay. Takes
     the build, so that none sees a snapshot that is half replayed. -#}
 {% macro reset_snapshot(name) -%}
-    {%- if name not in snapshot_sources() -%}
-        {{ exceptions.raise_compiler_error(
-            'No snapshot ' ~ name ~ '; there are: ' ~ snapshot_sources().keys() | join(', ')) }}
-    {%- endif -%}
+    {%- do snapshot_source(name) -%}
     {%- if execute -%}
         {%- do take_build() -%}
         {%- do execute_in_transaction('delete from ' ~ ref(name)) -%}

@@ -40,6 +40,19 @@ def test_tables_without_a_load_section_are_dbt_s_own_business(tmp_path: Path) ->
     assert [contract.table for contract in load_contracts(tmp_path)] == ["measurements"]
 
 
+def test_a_schema_that_the_loader_does_not_write_to_is_refused(tmp_path: Path) -> None:
+    file = write_sources(tmp_path, {"measurements": MEASUREMENTS})
+    document = yaml.safe_load(file.read_text())
+    for schema in ("raw_lab", "{{ target.schema }}_raw_lab"):
+        document["sources"][0]["schema"] = schema
+        file.write_text(yaml.safe_dump(document))
+        assert load_contracts(tmp_path)
+    document["sources"][0]["schema"] = "raw_other"
+    file.write_text(yaml.safe_dump(document))
+    with pytest.raises(UsageError, match="schema: the loader writes to raw_lab, and dbt would"):
+        load_contracts(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("base", "change", "expected"),
     [

@@ -29,9 +29,7 @@ from tests.standin.server import StandIn
 
 Marts = dict[str, Counter[tuple[str, ...]]]
 SCHEMAS = (
-    "ledger", "raw_research_db", "raw_literature", "raw_sales", "raw_shop", "raw_hpc",
-    "raw_sensors", "raw_stream", "staging",
-    "intermediate", "snapshots", "seeds", "access", "research_warehouse",
+    "ledger", "staging", "intermediate", "snapshots", "seeds", "access", "research_warehouse",
 )  # fmt: skip
 
 
@@ -49,7 +47,8 @@ class RedshiftDesk:
         self.owner = Project.open(ROOT, "redshift_setup", self.place)
         self.loader = Project.open(ROOT, "redshift_load", self.place)
         self.dbt = Dbt(Project.open(ROOT, "redshift", self.place).settings, quiet=True)
-        for schema in SCHEMAS:  # other tests share the stand-in
+        raw = {f"raw_{contract.source}" for contract in self.owner.contracts}
+        for schema in (*SCHEMAS, *raw):  # other tests share the stand-in
             self.standin.admin(f"drop schema if exists {schema} cascade")
         with self.owner.warehouse() as warehouse:
             setup(warehouse, self.owner.contracts)

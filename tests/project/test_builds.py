@@ -139,6 +139,21 @@ def test_a_model_that_fails_leaves_its_work_to_the_next_build(empty: Desk) -> No
     assert [row[0] for row in empty.rows(FACTS)] == ["m1", "m2"]
 
 
+@pytest.mark.parametrize(
+    ("macro", "said"),
+    [
+        ("claim_events(source_tables=['sales.sale'])", "no source table 'sales.sale'"),
+        ("claim_events(follows='fact_measurement')", "no model 'fact_measurement'"),
+        ("lagging_events('fact_measurements', 'x')", "no model 'x'"),
+        ("unapplied_exports('snap_x')", "'snap_x' is not in snapshot_sources"),
+    ],
+)
+def test_a_misspelt_name_is_refused(empty: Desk, macro: str, said: str) -> None:
+    """It would stand for no events, and a model without new events is no error."""
+    with pytest.raises(BuildFailed, match=said):
+        empty.dbt.query(f"{{{{ {macro} }}}}")
+
+
 def test_incremental_builds_equal_a_full_refresh(demo: Desk) -> None:
     june = {"experiment_id": "exp-ewr", "location_id": "EWR", "measured_at": "2013-06-01T00:00:00Z"}
     newer = {"updated_at": "2014-01-01T00:00:00Z"}
