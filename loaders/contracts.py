@@ -334,6 +334,8 @@ def _readable(error: ValidationError, allowed: Iterable[str]) -> Iterator[str]:
             message = "unknown field"
             if len(problem["loc"]) == 1:
                 message += f"; use one of: {', '.join(allowed)}"
+        elif problem["type"] == "model_type":
+            message = f"must be a mapping, such as {{marker: _SUCCESS}}, not {problem['input']!r}"
         elif problem["type"] not in ("missing", "value_error"):
             message += f", not {problem['input']!r}"
         yield f"{place}: {message}"

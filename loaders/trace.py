@@ -60,7 +60,8 @@ def trace_measurement(
     if not found:
         raise UsageError(
             f"no measurement {measurement_id!r} in the marts, nor an observation with this key; "
-            "if it was loaded, build first"
+            "if it was loaded, build first (a row of another mart: ledger.files has the objects of "
+            "its _batch_id)"
         )
     by_name = {contract.name: contract for contract in contracts}
     traces = []

@@ -60,6 +60,11 @@ def test_a_schema_that_the_loader_does_not_write_to_is_refused(tmp_path: Path) -
         (MEASUREMENTS, {"colour": 1}, ".colour: unknown field; use one of: path, files, format"),
         (MEASUREMENTS, {"path": "/lab/m"}, ".path: '/lab/m' must be a prefix such as"),
         (MEASUREMENTS, {"path": "lab/../m/"}, ".path: 'lab/../m/' must be a prefix such as"),
+        (
+            EXPERIMENTS,
+            {"complete_when": "_SUCCESS"},
+            "a mapping, such as {marker: _SUCCESS}, not",
+        ),
         (MEASUREMENTS, {"key": []}, ".key: Tuple should have at least 1 item"),
         (MEASUREMENTS, {"key": ["nr"]}, ".key: 'nr' is not a column of the table; its columns"),
         (MEASUREMENTS, {"sequence_by": ["at"]}, ".sequence_by: 'at' is not a column"),
