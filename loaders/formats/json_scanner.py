@@ -56,7 +56,8 @@ class JsonScanner:
         self._final = False  # the buffer holds the rest of the file
         self._broken: SourceError | None = None  # met behind the buffer's end
         self._line = 1
-        self._document_a_line = True  # as far as seen
+        self._document_a_line: bool | None = None  # unknown before the second document
+        self._line_ended = False  # since the last document
         self._repeated: list[str] = []  # keys, of the document being parsed
         # Latin-1 gives every byte its own character, so that the decoder's places are bytes.
         self._decoder = json.JSONDecoder(object_pairs_hook=self._object)
@@ -82,12 +83,14 @@ class JsonScanner:
         while True:
             text = self._buffer.decode("latin-1")
             at = end = _end_of_blanks(text, 0)
+            self._line_ended |= "\n" in text[:at]
             while at < len(text):
                 try:
                     end = self._end(text, at)
                 except (ValueError, RecursionError):
                     break  # wrong, or cut by the buffer's end
                 document = self._buffer[at:end]
+                self._document_a_line = self._is_on_a_line() and b"\n" not in document
                 self.records += 1
                 try:
                     self._check(document)
@@ -96,17 +99,14 @@ class JsonScanner:
                 else:
                     self._at = at
                     yield document
-                behind = _end_of_blanks(text, end)
-                self._document_a_line &= "\n" in text[end:behind] or behind == len(text)
-                self._document_a_line &= b"\n" not in document
-                at = behind
+                at = _end_of_blanks(text, end)
+                self._line_ended = "\n" in text[end:at]
             self._consume(min(at, len(self._buffer)))
             if not self._buffer and self._final:
                 return
             if not self._final and len(self._buffer) <= self._form.max_document_bytes:
                 self._fill()
             elif self._buffer:
-                self.records += 1
                 self._reject_malformed()
 
     def located(self, _columns: Collection[str]) -> Iterator[Located]:
@@ -118,6 +118,12 @@ class JsonScanner:
             yield Located(self.records, line, self.bytes_read + self._at, values)
 
     # One document
+
+    def _is_on_a_line(self) -> bool | None:
+        """Whether a document a line is what the file has, up to here; None before the second."""
+        if self.records == 0:
+            return None
+        return self._document_a_line is not False and self._line_ended
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -192,14 +198,30 @@ class JsonScanner:
             )
         line_end = self._buffer.find(b"\n") + 1
         cut = self._final and not line_end
-        if self._document_a_line and line_end:
+        a_line = self._is_on_a_line()
+        if a_line is None:
+            a_line = line_end > 0 and self._a_line_is_a_document(line_end)
+        self.records += 1
+        if a_line and line_end:
             end = line_end
-        elif (self._document_a_line and cut) or (cut and _depth(self._buffer, unclosed=True)):
+        elif (a_line and cut) or (cut and _depth(self._buffer, unclosed=True)):
             end = len(self._buffer)
         else:
             raise FileRefused(self._fault(wrong, 0, len(self._buffer)))
+        self._document_a_line, self._line_ended = a_line, line_end > 0
         self._rejects.add(self._fault(wrong, 0, end))
         self._consume(end)
+
+    def _a_line_is_a_document(self, at: int) -> bool:
+        """Whether the next document behind `at` ends with its line."""
+        text = self._buffer.decode("latin-1")
+        at = _end_of_blanks(text, at)
+        try:
+            end = self._end(text, at) if at < len(text) else at
+        except (ValueError, RecursionError):
+            return False
+        behind = text[end : _end_of_blanks(text, end)]
+        return end > at and ("\n" in behind or end + len(behind) == len(text))
 
     def _what_is_wrong(self) -> str:
         try:

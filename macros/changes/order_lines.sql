@@ -17,7 +17,10 @@ ranked_lines as (
         ) as repetition
     from newest_changes as orders
     inner join {{ ref('int_order_lines__parsed') }} as lines
-        on orders.record_key = lines.record_key and orders.event_id = lines.event_id
+        on
+            orders.record_key = lines.record_key
+            and orders.event_id = lines.event_id
+            and orders._batch_id = lines._batch_id
     where orders.quarantine_reasons is null
 
 ),

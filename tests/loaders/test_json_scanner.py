@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 from collections.abc import Callable
 from itertools import cycle
 from typing import Any
@@ -169,6 +170,33 @@ def test_nobody_guesses_where_a_malformed_document_among_concatenated_ones_ends(
     fault = refusal.value.fault
     assert (fault.reason, fault.byte_offset) == (Reason.NOT_JSON, 14)
     assert "delimiter at byte 5 of the document" in fault.detail
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"q":}{"n":1}{"n":2}',
+        b'{"q":}{"n":1}{"n":2}\n',
+        b'\x00\x01garbage{"n":1}{"n":2}',
+        b'{"n":1}{"n" 3}{"n":4}',
+        b'{"n":1}\n{"n":2}{"n" 3}\n{"n":4}\n',
+    ],
+)
+def test_no_good_document_goes_with_a_malformed_one(content: bytes) -> None:
+    """However the file is compressed: a member a document ends a block with each of them."""
+    members = b"".join(
+        gzip.compress(part, mtime=0) for part in re.split(rb"(?=[{\n])", content) if part
+    )
+    for staged in (content, gzip.compress(content, mtime=0), members):
+        with pytest.raises(FileRefused) as refusal:
+            scan(staged, max_rejects=9)
+        assert refusal.value.fault.reason == Reason.NOT_JSON
+
+
+def test_a_first_line_may_be_malformed_if_the_next_one_says_that_lines_are_documents() -> None:
+    documents, scanner = scan(b'{"q":\n{"n":1}\n{"n":2}', max_rejects=1)
+    assert documents == [b'{"n":1}', b'{"n":2}']
+    assert [fault.raw for fault in scanner.rejected] == [b'{"q":']
 
 
 def test_a_document_without_an_end_is_refused_in_bounded_memory() -> None:

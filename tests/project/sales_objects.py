@@ -98,10 +98,12 @@ TYPED_SALE = {
     "region": "West", "sales_rep": None, "sold_at": datetime(2020, 6, 15, 12), "quantity": 2,
     "amount": Decimal("19.98"), "discount": Decimal("0.50"),
 }  # fmt: skip
+FRACTION = datetime(2020, 6, 30, 23, 59, 59, 750_000)
 PARQUET = (
     DmsChange("I", datetime(2020, 7, 1), 500, TYPED_SALE),
     DmsChange("I", datetime(2020, 7, 1), 501, TYPED_SALE | {"sale_id": 71, "quantity": None}),
     DmsChange("U", datetime(2020, 7, 2), 502, TYPED_SALE | {"sale_id": 72}, former=71),
+    DmsChange("I", datetime(2020, 7, 2), 505, TYPED_SALE | {"sale_id": 73, "sold_at": FRACTION}),
     DmsChange("D", datetime(2020, 7, 3), 503, TYPED_SALE, former=70),
     DmsChange("I", datetime(2020, 7, 4), 504, TYPED_SALE | {"amount": Decimal("-1.00")}),
 )

@@ -91,6 +91,7 @@ def _answers(marts: Mapping[str, Sequence[Row]]) -> dict[str, Answer]:
                     customer[at]["current_state"], orders(group), revenue(group),
                 )
                 for key, group in _by(facts, "customer_id").items()
+                if key is not None
                 for at in [group[0]["customer_key"]]
             ],
             5,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+from contextlib import suppress
 
 import pytest
 
 from loaders.demo.shop import shop_objects
+from loaders.errors import UsageError
+from loaders.rejects import requeue
 from tests.project import shop_objects as nasty
 from tests.project.both import Both
 from tests.project.desk import Desk
@@ -37,6 +40,19 @@ def test_the_demo_and_nasty_records_are_what_the_oracle_says(empty: Desk) -> Non
     check(empty, expect_shop(orders, users))
     empty.build("--full-refresh", *BUILD)
     check(empty, expect_shop(orders, users))
+
+
+def test_the_lines_of_a_file_that_was_replaced_are_gone(empty: Desk) -> None:
+    lines = [{"product_id": name, "quantity": "1", "amount": "3.00"} for name in "abz"]
+    for items in (lines[:2], lines[2:]):
+        record = nasty.order(300, "o9", items=items)
+        staged = nasty.staged("orders", "9", [record])
+        empty.put(staged.key, staged.body)
+        with empty.project.warehouse() as warehouse, suppress(UsageError):  # the first is new
+            requeue(warehouse, "shop.orders", empty.project.staging.bucket, staged.key)
+        assert empty.load().exit_code == 0
+        empty.build(*BUILD)
+        check(empty, expect_shop([record], []))
 
 
 @pytest.mark.parametrize("step", [0, 1], ids=["the first records", "late ones"])

@@ -19,7 +19,10 @@ trimmed as (
         cast(store_id as varchar(32)) as store_id,
         region,
         sales_rep,
-        to_char(sold_at, 'YYYY-MM-DD HH24:MI:SS') as sold_at,
+        case
+            when sold_at = date_trunc('second', sold_at) then to_char(sold_at, 'YYYY-MM-DD HH24:MI:SS')
+            else to_char(sold_at, 'YYYY-MM-DD HH24:MI:SS.US')
+        end as sold_at,
         cast(quantity as varchar(32)) as quantity,
         cast(amount as varchar(32)) as amount,
         cast(discount as varchar(32)) as discount,
