@@ -102,6 +102,11 @@ def _export(
         raise _NotAManifestError(f"{folder}{SUMMARY}: {error!r} is missing or wrong") from None
     if form != "DYNAMODB_JSON":
         raise _NotAManifestError(f"{folder}{SUMMARY}: {form} cannot be loaded; use DYNAMODB_JSON")
+    if kind == "incremental" and summary.get("outputView") == "NEW_IMAGE":
+        raise _NotAManifestError(
+            f"{folder}{SUMMARY}: outputView NEW_IMAGE does not tell an item that expired from one "
+            "that was deleted; export with NEW_AND_OLD_IMAGES"
+        )
     if files_key not in listed:
         return Export(folder, version_at, lacks=f"{files_key} is not there")
     export = Export(folder, version_at)

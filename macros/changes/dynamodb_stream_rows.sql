@@ -19,6 +19,20 @@ records as (
 
 ),
 
+-- Since 1970: seconds, which GetRecords gives whole and some runtimes write as a float, or
+-- milliseconds, as Kinesis Data Streams delivers them.
+timed as (
+
+    select
+        records.*,
+        case
+            when source_committed_at ~ '^[0-9]{13,15}$' then source_committed_at
+            when source_committed_at ~ '^[0-9]{1,12}([.][0-9]*)?$' then split_part(source_committed_at, '.', 1) || '000'
+        end as committed_milliseconds
+    from records
+
+),
+
 streamed as (
 
     select
@@ -29,8 +43,7 @@ streamed as (
         source_committed_at,
         cast(null as varchar(64)) as former_key,
         {{ text_or_null('source_key') }} as source_key,
-        -- Whole seconds since 1970: the stream is no finer.
-        {{ safe_milliseconds("source_committed_at || '000'") }} as changed_at,
+        {{ safe_milliseconds('committed_milliseconds') }} as changed_at,
         -- Up to 40 digits; of equal length they are ordered as numbers.
         case when source_change_seq ~ '^[0-9]{1,40}$' then lpad(source_change_seq, 40, '0') end as change_sequence,
 
@@ -46,7 +59,7 @@ streamed as (
         ---------- load
         _batch_id,
         _loaded_at
-    from records
+    from timed
 
 )
 {%- endmacro %}

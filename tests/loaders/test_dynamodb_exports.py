@@ -206,6 +206,22 @@ def test_a_manifest_that_cannot_be_right_is_said(
     assert any(said in export.missing for export in result.waiting)
 
 
+def test_an_export_without_old_images_is_not_loaded(
+    database: dict[str, Any], staging_bucket: tuple[str, Any], tmp_path: Path
+) -> None:
+    site = Lab(database, staging_bucket[1], staging_bucket[0])
+    made = contracts(tmp_path)
+    site.setup(*made)
+    changes = [Change({"id": "a"}, AT, {"id": "a"}, None)]
+    objects = incremental_export("lab/readings/", "02-b", changes, AT, LATER)
+    damaged(
+        objects, "manifest-summary.json", lambda t: t.replace(b"NEW_AND_OLD_IMAGES", b"NEW_IMAGE")
+    )
+    stage(site.put, objects)
+    (waiting,) = site.load(*made).waiting
+    assert "export with NEW_AND_OLD_IMAGES" in waiting.missing
+
+
 def test_an_export_that_was_copied_elsewhere_is_found_there(
     database: dict[str, Any], staging_bucket: tuple[str, Any], tmp_path: Path
 ) -> None:

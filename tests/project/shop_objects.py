@@ -107,6 +107,9 @@ FIRST_ORDERS: Sequence[Record] = (
     _but(order(76, "n6"), Keys={}),
     _but(order(77, "n7"), NewImage={"order_id": {"S": "n7"}}),
     _but(order(78, "n8"), eventID=""),
+    _but(order(79, "float"), ApproximateCreationDateTime=1590969780.0),
+    _but(order(80, "kinesis"), ApproximateCreationDateTime=1590969780123),
+    _but(order(81, "text"), ApproximateCreationDateTime="2020-06-01T00:00:00Z"),
 )  # fmt: skip
 LATER_ORDERS: Sequence[Record] = (
     order(4, "o2"),  # late
@@ -118,7 +121,7 @@ LATER_ORDERS: Sequence[Record] = (
     order(112, "9" * 30, items=(_line(),) * 3),
 )
 FIRST_USERS: Sequence[Record] = (
-    user(1, "u1"),
+    _but(user(1, "u1"), ApproximateCreationDateTime=1590969660999),
     user(100, "u1", "MODIFY", city="Basel"),
     user(101, "u1", "MODIFY", city="Basel", tags={"SS": ["x"]}),  # nothing that is kept
     user(2, "u2", wants_mail={"NULL": True}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -165,8 +166,10 @@ def _change(table: str, record: Mapping[str, Any]) -> Change:
     is_number = number is not None and number.isdecimal() and len(number) <= 40
     sequence = number.rjust(40, "0") if number and is_number else ""
     at = None
-    if seconds and seconds.isdecimal() and len(seconds) <= 12:
-        at = datetime(1970, 1, 1) + timedelta(seconds=int(seconds))
+    if seconds and re.fullmatch(r"\d{1,12}(\.\d*)?", seconds):
+        at = datetime(1970, 1, 1) + timedelta(seconds=int(float(seconds)))
+    elif seconds and re.fullmatch(r"\d{13,15}", seconds):
+        at = datetime(1970, 1, 1) + timedelta(milliseconds=int(seconds))
     reasons = [
         *([] if key else [f"missing_{key_name}"]),
         *([] if operation in ("I", "U", "D") else ["unknown_operation"]),
