@@ -218,8 +218,9 @@ def load(options: Options, workers: int) -> None:
 
 
 @cli.command()
+@click.option("--full-refresh", is_flag=True, help="Make everything anew from raw, history too.")
 @_common
-def run(options: Options) -> None:
+def run(options: Options, full_refresh: bool) -> None:
     """Load, replay the exports of the dimensions in order, and build: the nightly job."""
     from loaders.nightly import run as run_all
 
@@ -228,6 +229,7 @@ def run(options: Options) -> None:
         result = run_all(
             project,
             quiet=options.as_json,
+            full_refresh=full_refresh,
             on_progress=on_progress,
             on_loaded=(lambda loaded: None) if options.as_json else reports.print_load,
         )

@@ -72,7 +72,12 @@ class Dbt:
         result = self._run(quiet, command, *arguments)
         nodes: list[Any] = list(getattr(result.result, "results", ()))
         if not result.success:
-            failed = [node.node.name for node in nodes if str(node.status) in FAILURES]
+            # The result of an operation has no node.
+            failed = [
+                node.node.name
+                for node in nodes
+                if str(node.status) in FAILURES and hasattr(node, "node")
+            ]
             shown = ", ".join(failed[:10]) or "see its output"
             raise BuildFailed(f"dbt {command} failed: {shown} (details: logs/dbt.log)")
         return nodes

@@ -29,23 +29,27 @@ def run(
     project: Project,
     *,
     quiet: bool = False,
+    full_refresh: bool = False,
     on_progress: OnProgress = lambda progress: None,
     on_loaded: Callable[[LoadResult], None] = lambda result: None,
 ) -> RunResult:
     """Load, replay, build. Raises what `load` raises, and BuildFailed.
 
-    Refused data does not keep the rest from being built: it is in the result.
+    Refused data does not keep the rest from being built: it is in the result. A full refresh makes
+    everything anew from raw, the snapshots too.
     """
     loaded = load(
         project.contracts, project.connect, project.staging, command="run", on_progress=on_progress
     )
     on_loaded(loaded)
     fingerprint = _fingerprint(project)
-    if _is_built(project, fingerprint):
+    if _is_built(project, fingerprint) and not full_refresh:
         return RunResult(loaded, None)
     dbt = Dbt(project.settings, quiet=quiet)
+    if full_refresh:
+        dbt.invoke("run-operation", "reset_snapshots")
     replay_exports(dbt)
-    built = dbt.invoke("build")
+    built = dbt.invoke("build", *(["--full-refresh"] if full_refresh else []))
     _record_built(project, fingerprint)
     return RunResult(loaded, built)
 
@@ -57,9 +61,8 @@ def replay_exports(dbt: Dbt) -> None:
     """
     waiting = _waiting(dbt)
     late = [name for name, (_, needs_reset) in waiting.items() if needs_reset]
-    for name in late:
-        dbt.invoke("run-operation", "reset_snapshot", "--args", json.dumps({"name": name}))
     if late:
+        dbt.invoke("run-operation", "reset_snapshots", "--args", json.dumps({"names": late}))
         waiting = _waiting(dbt)
     turns = max((count for count, _ in waiting.values()), default=0) - 1
     if turns > 0:

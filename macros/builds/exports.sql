@@ -113,14 +113,19 @@
     {%- endfor -%}
 {%- endmacro %}
 
-{#- run-operation: empty a snapshot and forget what it applied, so that its exports replay. Takes
-    the build, so that none sees a snapshot that is half replayed. -#}
-{% macro reset_snapshot(name) -%}
-    {%- do snapshot_source(name) -%}
+{#- run-operation: empty snapshots (all of them, or these) and forget what they applied, so that their
+    exports replay. Takes the build, so that none sees a snapshot that is half replayed. -#}
+{% macro reset_snapshots(names=none) -%}
+    {%- set chosen = names or snapshot_sources().keys() | list -%}
+    {%- for name in chosen -%}
+        {%- do snapshot_source(name) -%}
+    {%- endfor -%}
     {%- if execute -%}
         {%- do take_build() -%}
-        {%- do execute_in_transaction('delete from ' ~ ref(name)) -%}
-        {%- do execute_in_transaction('delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ name ~ "'") -%}
+        {%- for name in chosen if load_relation(ref(name)) is not none -%}
+            {%- do execute_in_transaction('delete from ' ~ ref(name)) -%}
+            {%- do execute_in_transaction('delete from ' ~ source('ledger', 'applied') ~ " where model = '" ~ name ~ "'") -%}
+        {%- endfor -%}
         {%- do release_build('success') -%}
     {%- endif -%}
 {%- endmacro %}

@@ -7,6 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from loaders.dbt_runner import Dbt
+from loaders.errors import BuildFailed
+from loaders.nightly import run
 from tests.project.desk import EXPERIMENT, UNTESTED, Desk
 
 VERSIONS = (
@@ -140,6 +142,24 @@ def test_an_export_that_was_replaced_is_replayed_as_it_is_now(empty: Desk) -> No
     empty.put_experiments("20200101", {"experiment_name": "Right"})
     empty.refresh()
     assert [name for name, *_ in empty.rows(VERSIONS)] == ["Right", "Second"]
+
+
+@pytest.mark.ci
+def test_a_full_refresh_makes_tables_of_an_older_version_anew(empty: Desk) -> None:
+    """As an update of the project finds them: without a column that the models have by now."""
+    empty.put_experiments("20200101", {"metadata": "{}"})
+    empty.put_experiments("20200201", {"experiment_name": "Second", "metadata": "[]"})
+    empty.refresh()
+    dimension = "select * from dim_experiments order by experiment_key"
+    before = empty.rows(dimension)
+    for table in ("snapshots.snap_experiments", "research_warehouse.dim_experiments"):
+        empty.execute(f"alter table {table} drop column metadata cascade")
+    empty.execute("alter table seeds.valid_ranges drop column usual_minimum cascade")
+    with pytest.raises(BuildFailed):
+        empty.build()
+    assert run(empty.project, quiet=True, full_refresh=True).build
+    assert empty.rows(dimension) == before
+    assert {name for name, *_ in empty.rows(VERSIONS)} == {"First", "Second"}
 
 
 @pytest.mark.ci
