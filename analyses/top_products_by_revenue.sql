@@ -11,6 +11,7 @@ with first_ones as (
         sum(sales.amount) as revenue
     from {{ ref('fact_sales') }} as sales
     inner join {{ ref('dim_products') }} as products on sales.product_key = products.product_key
+    where sales.product_id is not null
     group by
         sales.product_id,
         products.current_product_name,

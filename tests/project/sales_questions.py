@@ -69,6 +69,7 @@ def _answers(marts: Mapping[str, Sequence[Row]]) -> dict[str, Answer]:
                     sum(fact["quantity"] for fact in group), revenue(group),
                 )
                 for key, group in _by(facts, "product_id").items()
+                if key is not None
                 for at in [group[0]["product_key"]]
             ],
             4,
