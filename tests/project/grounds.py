@@ -17,8 +17,9 @@ from tests.project.arrivals import Groups, Source, play
 from tests.project.desk import Desk
 from tests.project.events import Built, History, Loaded, Ran, moves
 from tests.project.histories import A_BIT_OF_ALL
-from tests.project.player import BUILD, Counted, Player, Tally
+from tests.project.player import BUILD, Counted, Player, Tally, build_of
 from tests.project.replay import ReplayedDbt
+from tests.project.sales_events import SalesEvent
 
 PLAY = settings(
     deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
@@ -43,7 +44,12 @@ class Ground:
     def build(self, history: History) -> Counted:
         """Play a history with dbt; return what the warehouse holds at the end."""
         self.reset()
-        return Player(self.project, self.dbt, self.built, history).play()
+        staged = [e for e in history.events if not isinstance(e, Loaded | Built | Ran)]
+        of_sales = [isinstance(event, SalesEvent) for event in staged]
+        sources = {"sales" if sold else "research_db" for sold in of_sales} or {"sales"}
+        return Player(
+            self.project, self.dbt, self.built, history, build_of(*sorted(sources))
+        ).play()
 
     def replay(self, history: History) -> Counted:
         """Play a history with what dbt has sent; return what the warehouse holds at the end."""

@@ -33,11 +33,16 @@ Counted = dict[str, Counter[tuple[Any, ...]]]  # by mart: its rows, sorted by co
 
 # Subjects that the histories do not reach: they have tests of their own.
 ELSEWHERE = ("literature", "observations", "shop")
+
+
+def build_of(*sources: str) -> tuple[str, ...]:
+    """Return the arguments of a build of what these sources reach."""
+    reached = (f"source:{source}+" for source in sources)
+    return (*UNTESTED, "--select", *reached, "--exclude", *subjects(*ELSEWHERE))
+
+
 # What the histories reach; seeds, which cannot be replayed, are not downstream of a source.
-BUILD = (
-    *UNTESTED, "--select", "source:research_db+", "source:sales+",
-    "--exclude", *subjects(*ELSEWHERE),
-)  # fmt: skip
+BUILD = build_of("research_db", "sales")
 SNAPSHOTS = ("snap_experiments", "snap_locations")
 OF_DBT = ("dbt_scd_id", "dbt_updated_at")
 # I2, of the live batches: rows that were sent, and what became of them.
@@ -89,6 +94,7 @@ class Player:
     dbt: Dbt
     tally: Tally
     history: History
+    build: tuple[str, ...] = BUILD
     bucket: Bucket = field(init=False)
 
     def __post_init__(self) -> None:
@@ -137,7 +143,7 @@ class Player:
 
     def _build(self, *arguments: str) -> None:
         self.tally.builds += 1
-        self.dbt.invoke("build", *BUILD, *arguments)
+        self.dbt.invoke("build", *self.build, *arguments)
 
     def _compare(self) -> Counted:
         expected = counted(expect(self.bucket.accepted()) | expect_sales(self.bucket.sales_rows()))
