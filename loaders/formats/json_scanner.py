@@ -221,7 +221,8 @@ class JsonScanner:
         except (ValueError, RecursionError):
             return False
         behind = text[end : _end_of_blanks(text, end)]
-        return end > at and ("\n" in behind or end + len(behind) == len(text))
+        is_last = self._final and end + len(behind) == len(text)
+        return end > at and ("\n" in behind or is_last)
 
     def _what_is_wrong(self) -> str:
         try:

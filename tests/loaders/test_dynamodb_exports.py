@@ -57,6 +57,16 @@ def table(tmp_path: Path, lab: tuple[AnyLab, Stage]) -> Table:
     return site, put, made
 
 
+@pytest.fixture
+def postgres_table(
+    database: dict[str, Any], staging_bucket: tuple[str, Any], tmp_path: Path
+) -> tuple[Lab, tuple[Contract, ...]]:
+    bucket, client = staging_bucket
+    site, made = Lab(database, client, bucket), contracts(tmp_path)
+    site.setup(*made)
+    return site, made
+
+
 def stage(put: Stage, objects: dict[str, bytes], but: str = "\0") -> None:
     for key, body in objects.items():
         if but not in key:
@@ -189,15 +199,11 @@ def test_a_file_that_is_not_the_manifests_refuses_the_export(table: Table, conte
     ids=["count", "ion", "cut", "no time"],
 )
 def test_a_manifest_that_cannot_be_right_is_said(
-    database: dict[str, Any],
-    staging_bucket: tuple[str, Any],
-    tmp_path: Path,
+    postgres_table: tuple[Lab, tuple[Contract, ...]],
     change: Callable[[bytes], bytes],
     said: str,
 ) -> None:
-    site = Lab(database, staging_bucket[1], staging_bucket[0])
-    made = contracts(tmp_path)
-    site.setup(*made)
+    site, made = postgres_table
     objects = full_export("lab/readings/", "01-a", [{"id": "a"}, {"id": "b"}], AT)
     damaged(objects, "manifest-summary.json", change)
     stage(site.put, objects)
@@ -207,11 +213,9 @@ def test_a_manifest_that_cannot_be_right_is_said(
 
 
 def test_an_export_without_old_images_is_not_loaded(
-    database: dict[str, Any], staging_bucket: tuple[str, Any], tmp_path: Path
+    postgres_table: tuple[Lab, tuple[Contract, ...]],
 ) -> None:
-    site = Lab(database, staging_bucket[1], staging_bucket[0])
-    made = contracts(tmp_path)
-    site.setup(*made)
+    site, made = postgres_table
     changes = [Change({"id": "a"}, AT, {"id": "a"}, None)]
     objects = incremental_export("lab/readings/", "02-b", changes, AT, LATER)
     damaged(
@@ -223,11 +227,9 @@ def test_an_export_without_old_images_is_not_loaded(
 
 
 def test_an_export_that_was_copied_elsewhere_is_found_there(
-    database: dict[str, Any], staging_bucket: tuple[str, Any], tmp_path: Path
+    postgres_table: tuple[Lab, tuple[Contract, ...]],
 ) -> None:
-    site = Lab(database, staging_bucket[1], staging_bucket[0])
-    made = contracts(tmp_path)
-    site.setup(*made)
+    site, made = postgres_table
     objects = full_export("somewhere/else/", "01-a", [{"id": "a"}], AT)
     stage(site.put, {k.replace("somewhere/else", "lab/readings"): v for k, v in objects.items()})
     assert site.load(*made).rows == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -88,20 +88,14 @@ def _sensors(number: int, pieces: Sequence[Any]) -> list[StagedObject]:
     return [*objects, sensor_objects.delivered(hour, sent)] if sent else objects
 
 
-def _exports() -> list[tuple[StagedObject, ...]]:
+def _by_folder(path: str, objects: Iterable[StagedObject]) -> list[tuple[StagedObject, ...]]:
+    """Return the objects below a path, those of one folder there together: an export each."""
     of: dict[str, list[StagedObject]] = {}
-    for item in (*sensor_objects.first(), *sensor_objects.later()):
-        if "AWSDynamoDB" in item.key:
-            of.setdefault(item.key.split("AWSDynamoDB/")[1].split("/")[0], []).append(item)
-    return [tuple(objects) for objects in of.values()]
-
-
-def _papers() -> list[tuple[StagedObject, ...]]:
-    of: dict[str, list[StagedObject]] = {}
-    for item in (*literature_objects.first(), *literature_objects.later()):
-        if item.key.startswith("literature/"):
-            of.setdefault(item.key.rpartition("/")[0], []).append(item)
-    return [tuple(objects) for objects in of.values()]
+    for item in objects:
+        before, found, rest = item.key.partition(path)
+        if found and not before:
+            of.setdefault(rest.partition("/")[0], []).append(item)
+    return [tuple(together) for together in of.values()]
 
 
 def _whole(_: int, pieces: Sequence[Any]) -> list[StagedObject]:
@@ -123,10 +117,24 @@ SHOP = Source(
 )
 SENSORS = Source(
     "sensors",
-    [*_exports(), *sensor_objects.RECORDS, sensor_objects.SENT, *sensor_objects.ANOMALOUS],
+    [
+        *_by_folder(
+            f"{sensor_objects.TABLE}AWSDynamoDB/",
+            (*sensor_objects.first(), *sensor_objects.later()),
+        ),
+        *sensor_objects.RECORDS,
+        sensor_objects.SENT,
+        *sensor_objects.ANOMALOUS,
+    ],
     _sensors,
     ("--select", "source:sensors+", "source:stream+"),
     lambda desk, _, objects: test_sensors.compare(desk, objects),
 )
-PAPERS = Source("papers", _papers(), _whole, ("--select", "source:literature+"), _check_papers)
+PAPERS = Source(
+    "papers",
+    _by_folder("literature/papers/", (*literature_objects.first(), *literature_objects.later())),
+    _whole,
+    ("--select", "source:literature+"),
+    _check_papers,
+)
 SOURCES = [SHOP, SENSORS, PAPERS]

@@ -13,14 +13,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from tests.project.desk import CORE, ROOT, Desk
-from tests.project.test_builds import FACTS, FACTS_AND_DAYS, connection
+from tests.project.test_builds import FACTS, connection, empty
 
-
-@pytest.fixture
-def empty(fresh: Callable[..., Desk]) -> Desk:
-    """Give a warehouse where a build is one of the facts and their days."""
-    return fresh(FACTS_AND_DAYS)
-
+__all__ = ["empty"]  # a fixture
 
 ROWS = 40  # of each batch: one day of measurements
 # How much of each batch is there: in raw beside what its ledger row says, and of each day in marts.
