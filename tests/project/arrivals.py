@@ -94,7 +94,10 @@ def _by_folder(path: str, objects: Iterable[StagedObject]) -> list[tuple[StagedO
     for item in objects:
         before, found, rest = item.key.partition(path)
         if found and not before:
-            of.setdefault(rest.partition("/")[0], []).append(item)
+            folder, _, name = rest.partition("/")
+            # The data of DynamoDB's incremental exports lie apart, in one folder for all.
+            export = name.rpartition("-")[0] if folder == "data" else folder
+            of.setdefault(export, []).append(item)
     return [tuple(together) for together in of.values()]
 
 
