@@ -12,6 +12,7 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -19,57 +20,48 @@ import pyarrow.parquet as pq
 from loaders.demo.nycflights13 import StagedObject
 
 Values = Mapping[str, object]  # None where the database has NULL
+Kind = Literal["csv.gz", "parquet"]
 
 
 @dataclass(frozen=True)
 class DmsTable:
-    """A replicated table: where its files go, its columns and its primary key."""
+    """A replicated table: where its files go, its primary key, its columns and their types."""
 
     folder: str
-    columns: Sequence[str]
     key: str
+    columns: Mapping[str, pa.DataType]
 
     def full_load(
-        self, number: int, task_started: datetime, rows: Iterable[Values]
+        self, number: int, task_started: datetime, rows: Iterable[Values], kind: Kind = "csv.gz"
     ) -> StagedObject:
         """Return the n-th file of a full load: no Op, no sequence, the start of the task."""
-        lines = [
-            [_time(task_started), *(_text(row[name]) for name in self.columns), "", ""]
-            for row in rows
-        ]
-        header = ["committed_at", *self.columns, "change_seq", f"bi_{self.key}"]
-        return StagedObject(f"{self.folder}LOAD{number:08X}.csv.gz", _csv(header, lines))
+        head = {"committed_at": _time(task_started)}
+        none = {"change_seq": None, f"bi_{self.key}": None}
+        lines = [head | {name: row[name] for name in self.columns} | none for row in rows]
+        return self._file(f"LOAD{number:08X}", lines, kind)
 
-    def change_file(self, written: datetime, changes: Iterable[DmsChange]) -> StagedObject:
-        """Return a file of changes, named by the time it was written."""
-        header = ["Op", "committed_at", *self.columns, "change_seq", f"bi_{self.key}"]
-        lines = [
-            [
-                change.operation, _time(change.committed_at),
-                *(_text(change.row[name]) for name in self.columns),
-                change.sequence, "" if change.former is None else str(change.former),
-            ]
-            for change in changes
-        ]  # fmt: skip
-        return StagedObject(f"{self.folder}{_stamp(written)}.csv.gz", _csv(header, lines))
-
-    def parquet_file(
-        self, written: datetime, changes: Iterable[DmsChange], types: Mapping[str, pa.DataType]
+    def change_file(
+        self, written: datetime, changes: Iterable[DmsChange], kind: Kind = "csv.gz"
     ) -> StagedObject:
-        """Return the same as Parquet; `types` are those of the table's columns."""
-        kinds = {"Op": pa.string(), "committed_at": pa.string()}
-        kinds |= {name: types[name] for name in self.columns}
-        kinds |= {"change_seq": pa.string(), f"bi_{self.key}": types[self.key]}
-        rows = [
-            {
-                "Op": change.operation, "committed_at": _time(change.committed_at), **change.row,
-                "change_seq": change.sequence, f"bi_{self.key}": change.former,
-            }
+        """Return a file of changes, named by the time it was written."""
+        lines = [
+            {"Op": change.operation, "committed_at": _time(change.committed_at)}
+            | {name: change.row[name] for name in self.columns}
+            | {"change_seq": change.sequence, f"bi_{self.key}": change.former}
             for change in changes
-        ]  # fmt: skip
+        ]
+        return self._file(f"{written:%Y%m%d-%H%M%S%f}"[:18], lines, kind)
+
+    def _file(self, name: str, lines: Sequence[Values], kind: Kind) -> StagedObject:
+        extra = {"committed_at": pa.string(), "change_seq": pa.string(), "Op": pa.string()}
+        types = {**self.columns, **extra, f"bi_{self.key}": self.columns[self.key]}
+        key = f"{self.folder}{name}.{kind}"
+        if kind == "csv.gz":
+            return StagedObject(key, _csv(lines))
+        schema = pa.schema([(column, types[column]) for column in lines[0]])
         sink = io.BytesIO()
-        pq.write_table(pa.Table.from_pylist(rows, pa.schema(list(kinds.items()))), sink)
-        return StagedObject(f"{self.folder}{_stamp(written)}.parquet", sink.getvalue())
+        pq.write_table(pa.Table.from_pylist(lines, schema), sink)
+        return StagedObject(key, sink.getvalue())
 
 
 @dataclass(frozen=True)
@@ -92,19 +84,16 @@ def _time(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S.%f}"
 
 
-def _stamp(at: datetime) -> str:
-    return f"{at:%Y%m%d-%H%M%S%f}"[:18]
-
-
-def _text(value: object) -> str:
+def _text(name: str, value: object) -> str:
     if value is None:
-        return "NULL"  # CsvNullValue's default
+        # CsvNullValue's default; columns that the task adds are empty.
+        return "" if name == "change_seq" or name.startswith("bi_") else "NULL"
     return f"{value:%Y-%m-%d %H:%M:%S}" if isinstance(value, datetime) else str(value)
 
 
-def _csv(header: list[str], lines: Iterable[list[str]]) -> bytes:
+def _csv(lines: Sequence[Values]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(lines)
+    writer.writerow(lines[0])
+    writer.writerows([_text(name, value) for name, value in line.items()] for line in lines)
     return gzip.compress(text.getvalue().encode(), mtime=0)

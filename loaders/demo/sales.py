@@ -45,28 +45,33 @@ PLACES = (
     ("Austin", "Texas", "South", "Gus Example"),
     ("Seattle", "Washington", "West", "Hal Example"),
 )
+_NUMBER, _TEXT, _AMOUNT = pa.int64(), pa.string(), pa.decimal128(12, 2)
 SALES = DmsTable(
     "sales/retail/sales/",
-    ("sale_id", "order_id", "customer_id", "product_id", "store_id", "region", "sales_rep",
-     "sold_at", "quantity", "amount", "discount"),
     "sale_id",
+    {
+        "sale_id": _NUMBER, "order_id": _NUMBER, "customer_id": _NUMBER, "product_id": _NUMBER,
+        "store_id": pa.int32(), "region": _TEXT, "sales_rep": _TEXT,
+        "sold_at": pa.timestamp("us"), "quantity": pa.int32(), "amount": _AMOUNT,
+        "discount": _AMOUNT,
+    },
 )  # fmt: skip
 PRODUCTS = DmsTable(
     "sales/retail/products/",
-    ("product_id", "product_name", "category", "department", "brand", "list_price"),
     "product_id",
-)
+    {
+        "product_id": _NUMBER, "product_name": _TEXT, "category": _TEXT, "department": _TEXT,
+        "brand": _TEXT, "list_price": _AMOUNT,
+    },
+)  # fmt: skip
 CUSTOMERS = DmsTable(
     "sales/retail/customers/",
-    ("customer_id", "customer_name", "age_group", "income_group", "city", "state"),
     "customer_id",
-)
-SALES_TYPES: Mapping[str, pa.DataType] = {
-    "sale_id": pa.int64(), "order_id": pa.int64(), "customer_id": pa.int64(),
-    "product_id": pa.int64(), "store_id": pa.int32(), "region": pa.string(),
-    "sales_rep": pa.string(), "sold_at": pa.timestamp("us"), "quantity": pa.int32(),
-    "amount": pa.decimal128(12, 2), "discount": pa.decimal128(12, 2),
-}  # fmt: skip
+    {
+        "customer_id": _NUMBER, "customer_name": _TEXT, "age_group": _TEXT,
+        "income_group": _TEXT, "city": _TEXT, "state": _TEXT,
+    },
+)  # fmt: skip
 
 
 def sales_objects() -> Iterator[StagedObject]:
@@ -78,17 +83,15 @@ def sales_objects() -> Iterator[StagedObject]:
     yield SALES.full_load(1, FULL_LOAD, (sale for sale in tables.sales if _is_loaded(sale)))
     yield PRODUCTS.full_load(1, FULL_LOAD, tables.products_at_full_load())
     yield CUSTOMERS.full_load(1, FULL_LOAD, tables.customers_at_full_load())
-    changes = {
-        SALES: tables.sales_changes(),
-        PRODUCTS: tables.product_changes(),
-        CUSTOMERS: tables.customer_changes(),
-    }
-    for table, found in changes.items():
+    changes = (
+        (SALES, tables.sales_changes()),
+        (PRODUCTS, tables.product_changes()),
+        (CUSTOMERS, tables.customer_changes()),
+    )
+    for table, found in changes:
         for written, month in _by_month(found):
-            if table is SALES and written > PARQUET_FROM + timedelta(days=1):
-                yield table.parquet_file(written, month, SALES_TYPES)
-            else:
-                yield table.change_file(written, month)
+            is_parquet = written > PARQUET_FROM + timedelta(days=1)
+            yield table.change_file(written, month, "parquet" if is_parquet else "csv.gz")
 
 
 def package_data() -> Path:

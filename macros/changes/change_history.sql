@@ -1,42 +1,44 @@
 {#- CTEs up to `history`: the versions (key, columns, is_deleted, dbt_valid_from, dbt_valid_to: as a
     snapshot has them) that the changes of each key make, for dimension_versions. Changes that are
-    not fit take no part. A version begins when its change was committed; if the source's clock went
-    back, when the latest change before it was. Of several changes at one instant the last one
-    counts, and one that changes nothing makes no version. A deletion keeps the last attributes. -#}
+    not fit take no part. A version begins when its change was committed, and at least a microsecond
+    after the one before it: so each of several within one tick of the source's clock keeps its own,
+    and if that clock went back, the sequence is believed. A change that changes nothing makes no
+    version. A deletion keeps the last attributes. -#}
 {% macro change_history(changes, key, columns) -%}
-started as (
+numbered as (
 
     select
         changes.*,
-        max(changed_at) over (
-            partition by {{ key }}
-            order by {{ change_order('asc') }}
-            rows between unbounded preceding and current row
-        ) as started_at
+        dense_rank() over (partition by {{ key }} order by {{ change_order('asc', repeats=false) }}) as position
     from {{ changes }} as changes
     where _is_live and quarantine_reasons is null
 
 ),
 
-ranked as (
+-- The earliest times that follow each other by a microsecond, none before its change.
+started as (
 
     select
-        started.*,
-        row_number() over (partition by {{ key }}, started_at order by {{ change_order('desc') }}) as recency
-    from started
+        numbered.*,
+        position + max({{ epoch_microseconds('changed_at') }} - position) over (
+            partition by {{ key }}
+            order by position
+            rows between unbounded preceding and current row
+        ) as started_microseconds
+    from numbered
 
 ),
 
 compared as (
 
     select
-        ranked.*,
+        started.*,
+        {{ timestamp_from_microseconds('started_microseconds') }} as started_at,
         {% for column in ['change_operation', 'row_hash'] + columns -%}
-        lag({{ column }}, 1) over (partition by {{ key }} order by started_at) as former_{{ column }}
+        lag({{ column }}, 1) over (partition by {{ key }} order by {{ change_order('asc') }}) as former_{{ column }}
         {%- if not loop.last %},{% endif %}
         {% endfor %}
-    from ranked
-    where recency = 1
+    from started
 
 ),
 

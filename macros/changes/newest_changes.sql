@@ -1,9 +1,9 @@
 {#- Of two changes of one key, the one that counts. The sequence decides; the rest is there so that
-    two rows with one sequence come out the same whatever came first. -#}
-{% macro change_order(direction) -%}
-    {%- for part in [
-        'change_sequence', 'changed_at', "case when change_operation = 'D' then 1 else 0 end", 'row_hash', '_batch_id',
-    ] -%}
+    two rows with one sequence come out the same whatever came first. The batch tells apart the
+    `repeats` of one change. -#}
+{% macro change_order(direction, repeats=true) -%}
+    {%- set parts = ['change_sequence', 'changed_at', "case when change_operation = 'D' then 1 else 0 end", 'row_hash'] -%}
+    {%- for part in parts + (['_batch_id'] if repeats else []) -%}
     {{ part }} {{ direction }}{{ ', ' if not loop.last }}
     {%- endfor -%}
 {%- endmacro %}

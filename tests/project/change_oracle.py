@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
@@ -76,12 +76,12 @@ def histories(changes: Iterable[Change]) -> dict[str, list[Version]]:
 
 
 def _versions(key: str, changes: Sequence[Change]) -> list[Version]:
-    states: list[tuple[datetime, Change]] = []  # the state after each instant
-    for change in changes:
-        at = max(change.at, states[-1][0]) if states else change.at
-        if states and states[-1][0] == at:
-            states.pop()
-        states.append((at, change))
+    states: list[tuple[datetime, Change]] = []  # the state after each change
+    for number, change in enumerate(changes):
+        if number and change.rank == changes[number - 1].rank:
+            continue  # the same change again
+        later = states[-1][0] + timedelta(microseconds=1) if states else change.at
+        states.append((max(change.at, later), change))
     kept: list[tuple[datetime, bool, Change]] = []
     for at, change in states:
         is_deleted = change.operation == "D"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from loaders.demo.dms import DmsChange
+from loaders.demo.dms import DmsChange, DmsTable, Values
 from loaders.demo.nycflights13 import StagedObject
-from loaders.demo.sales import SALES, SALES_TYPES
+from loaders.demo.sales import CUSTOMERS, PRODUCTS, SALES
 from tests.project.sales_oracle import COLUMNS, SalesRow
 
 DEFAULTS: Mapping[str, Mapping[str, str]] = {
@@ -99,33 +99,64 @@ TYPED_SALE = {
     "amount": Decimal("19.98"), "discount": Decimal("0.50"),
 }  # fmt: skip
 FRACTION = datetime(2020, 6, 30, 23, 59, 59, 750_000)
-PARQUET = (
-    DmsChange("I", datetime(2020, 7, 1), 500, TYPED_SALE),
-    DmsChange("I", datetime(2020, 7, 1), 501, TYPED_SALE | {"sale_id": 71, "quantity": None}),
-    DmsChange("U", datetime(2020, 7, 2), 502, TYPED_SALE | {"sale_id": 72}, former=71),
-    DmsChange("I", datetime(2020, 7, 2), 505, TYPED_SALE | {"sale_id": 73, "sold_at": FRACTION}),
-    DmsChange("D", datetime(2020, 7, 3), 503, TYPED_SALE, former=70),
-    DmsChange("I", datetime(2020, 7, 4), 504, TYPED_SALE | {"amount": Decimal("-1.00")}),
+TYPED_PRODUCT = {
+    "product_id": 2, "product_name": "Bolt", "category": "TOOLS", "department": None,
+    "brand": "National", "list_price": Decimal("19.98"),
+}  # fmt: skip
+TYPED_CUSTOMER = {
+    "customer_id": 1, "customer_name": "Émile 測", "age_group": "19-24", "income_group": " ",
+    "city": "Genf", "state": "GE",
+}  # fmt: skip
+STARTED = datetime(2020, 7, 1)  # a task that writes Parquet
+PARQUET_FULL: Sequence[tuple[DmsTable, Sequence[Values]]] = (
+    (SALES, [TYPED_SALE | {"sale_id": number} for number in (69, 70)]),
+    (PRODUCTS, [TYPED_PRODUCT]),
+    (CUSTOMERS, [TYPED_CUSTOMER, TYPED_CUSTOMER | {"customer_id": 3}]),
 )
+PARQUET_CHANGES: Sequence[tuple[DmsTable, Sequence[DmsChange]]] = (
+    (SALES, [
+        DmsChange("I", datetime(2020, 7, 1), 500, TYPED_SALE),
+        DmsChange("I", datetime(2020, 7, 1), 501, TYPED_SALE | {"sale_id": 71, "quantity": None}),
+        DmsChange("U", datetime(2020, 7, 2), 502, TYPED_SALE | {"sale_id": 72}, former=71),
+        DmsChange("I", datetime(2020, 7, 2), 505,
+                  TYPED_SALE | {"sale_id": 73, "sold_at": FRACTION}),
+        DmsChange("D", datetime(2020, 7, 3), 503, TYPED_SALE, former=70),
+        DmsChange("I", datetime(2020, 7, 4), 504, TYPED_SALE | {"amount": Decimal("-1.00")}),
+    ]),
+    (PRODUCTS, [
+        DmsChange("U", STARTED, 510, TYPED_PRODUCT | {"list_price": None}, former=2),
+        DmsChange("U", STARTED, 511, TYPED_PRODUCT | {"list_price": Decimal("21.00")}, former=2),
+        DmsChange("I", datetime(2020, 7, 2), 512, TYPED_PRODUCT | {"product_id": 4}),
+    ]),
+    (CUSTOMERS, [
+        DmsChange("D", datetime(2020, 7, 2), 520, TYPED_CUSTOMER | {"customer_id": 3}, former=3),
+        DmsChange("U", FRACTION, 521, TYPED_CUSTOMER | {"city": None}, former=1),
+    ]),
+)  # fmt: skip
 
 
 def parquet_rows() -> list[SalesRow]:
-    """Return the rows of the Parquet file as DMS would write them in CSV."""
+    """Return the rows of the Parquet files as DMS would write them in CSV."""
 
     def text(value: object) -> str:
         return "" if value is None else str(value)
 
-    return [
-        SalesRow(
-            "sales",
-            {name: text(value) for name, value in change.row.items()}
-            | {
-                "op": change.operation, "change_seq": change.sequence,
-                "committed_at": f"{change.committed_at:%Y-%m-%d %H:%M:%S.%f}",
-                "bi_sale_id": text(change.former),
-            },
-        )
-        for change in PARQUET
+    def row(table: DmsTable, values: Values, **head: str) -> SalesRow:
+        entity = table.folder.split("/")[2]
+        return SalesRow(entity, {name: text(value) for name, value in values.items()} | head)
+
+    full = [
+        row(table, values, committed_at=f"{STARTED:%Y-%m-%d %H:%M:%S.%f}", change_seq="",
+            **{f"bi_{table.key}": ""})
+        for table, loads in PARQUET_FULL
+        for values in loads
+    ]  # fmt: skip
+    return full + [
+        row(table, change.row, op=change.operation, change_seq=change.sequence,
+            committed_at=f"{change.committed_at:%Y-%m-%d %H:%M:%S.%f}",
+            **{f"bi_{table.key}": text(change.former)})
+        for table, changes in PARQUET_CHANGES
+        for change in changes
     ]  # fmt: skip
 
 
@@ -145,7 +176,7 @@ FIRST = (
     SalesFile("products", "20200601-235959123", [
         changed("products", "U", 30, "p1", list_price="10.49"),
         changed("products", "U", 31, "p1", list_price="10.49"),  # changes nothing
-        # Within one transaction: only the last is ever valid.
+        # Within one tick of the clock: each is a version.
         changed("products", "U", 40, "p2", "2020-06-10 00:00:00.000000", category="TOYS"),
         changed("products", "U", 41, "p2", "2020-06-10 00:00:00.000000", category="TOOLS"),
         changed("products", "D", 50, "p4"),
@@ -225,7 +256,10 @@ def first() -> Iterator[StagedObject]:
     """Yield what is staged before the first build."""
     for file in FIRST:
         yield StagedObject(file.key, file.text().encode())
-    yield SALES.parquet_file(datetime(2020, 7, 4, 23, 59, 59), PARQUET, SALES_TYPES)
+    for table, rows in PARQUET_FULL:
+        yield table.full_load(2, STARTED, rows, "parquet")
+    for table, changes in PARQUET_CHANGES:
+        yield table.change_file(datetime(2020, 7, 4, 23, 59, 59), changes, "parquet")
 
 
 def later() -> Iterator[StagedObject]:

@@ -2,15 +2,13 @@
 {%- set attributes = [
     'customer_id', 'customer_name', 'age_group', 'income_group', 'city', 'state',
 ] %}
-with unioned as (
+with staged as (
 
-    select * from {{ ref('stg_sales__customers_full') }}
-    union all
-    select * from {{ ref('stg_sales__customers_changes') }}
+    select * from {{ ref('stg_sales__customers') }}
 
 ),
 
-{{ change_rows('unioned', 'customer_id', attributes) }},
+{{ change_rows('staged', 'customer_id', attributes) }},
 
 final as (
 

@@ -2,15 +2,13 @@
 {%- set attributes = [
     'product_id', 'product_name', 'category', 'department', 'brand', 'list_price',
 ] %}
-with unioned as (
+with staged as (
 
-    select * from {{ ref('stg_sales__products_full') }}
-    union all
-    select * from {{ ref('stg_sales__products_changes') }}
+    select * from {{ ref('stg_sales__products') }}
 
 ),
 
-{{ change_rows('unioned', 'product_id', attributes) }},
+{{ change_rows('staged', 'product_id', attributes) }},
 
 typed as (
 

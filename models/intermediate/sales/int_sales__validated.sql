@@ -4,17 +4,13 @@
     'sale_id', 'order_id', 'customer_id', 'product_id', 'store_id', 'region', 'sales_rep', 'sold_at', 'quantity',
     'amount', 'discount',
 ] %}
-with unioned as (
+with staged as (
 
-    select * from {{ ref('stg_sales__sales_full') }}
-    union all
-    select * from {{ ref('stg_sales__sales_changes') }}
-    union all
-    select * from {{ ref('stg_sales__sales_changes_parquet') }}
+    select * from {{ ref('stg_sales__sales') }}
 
 ),
 
-{{ change_rows('unioned', 'sale_id', attributes) }},
+{{ change_rows('staged', 'sale_id', attributes) }},
 
 date_range as (
 

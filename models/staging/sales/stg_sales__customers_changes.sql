@@ -1,7 +1,0 @@
-{{ dms_rows(
-    source('sales', 'customers_changes'),
-    columns=[
-        'customer_id', 'customer_name', 'age_group', 'income_group', 'city', 'state',
-    ],
-    key='customer_id',
-) }}

@@ -1,0 +1,5 @@
+{{ dms_rows(
+    table='products',
+    key='product_id',
+    columns=['product_id', 'product_name', 'category', 'department', 'brand', 'list_price'],
+) }}

@@ -1,9 +1,0 @@
-{{ dms_rows(
-    source('sales', 'sales_full'),
-    columns=[
-        'sale_id', 'order_id', 'customer_id', 'product_id', 'store_id', 'region', 'sales_rep',
-        'sold_at', 'quantity', 'amount', 'discount',
-    ],
-    key='sale_id',
-    is_full_load=true,
-) }}
