@@ -44,11 +44,12 @@ class CompleteWhen(BaseModel):
     manifest: Annotated[str, Field(min_length=1)] | None = None
     files: Annotated[int, Field(ge=1)] | None = None
     dynamodb_export: Literal["full", "incremental"] | None = None
+    rds_export: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> CompleteWhen:
         if len(self.model_fields_set) != 1:
-            raise ValueError("give exactly one of: marker, manifest, files, dynamodb_export")
+            raise ValueError(f"give exactly one of: {', '.join(type(self).model_fields)}")
         return self
 
 
@@ -108,7 +109,10 @@ class Load(BaseModel):
         if "max_rejects" in self.model_fields_set:
             yield "max_rejects: not with mode: snapshot, whose exports are all or nothing"
         if self.complete_when is None:
-            yield "complete_when: mode snapshot needs {marker: …}, {manifest: …} or {files: n}"
+            yield (
+                "complete_when: mode snapshot needs {marker: …}, {manifest: …}, {files: n} or "
+                "{rds_export: true}"
+            )
         if self.version_from is None:
             yield f"version_from: mode snapshot needs a text with {VERSION_AT}, or {LAST_MODIFIED}"
         elif self.version_from == LAST_MODIFIED:
@@ -209,13 +213,16 @@ def _contract(
         load = Load.model_validate(section)
     except ValidationError as error:
         problems += [f"config.meta.load{text}" for text in _readable(error, Load.model_fields)]
-    if load:
+    if load and load.format not in _FORMS:
+        known = ", ".join(sorted(_FORMS))
+        problems.append(f"config.meta.load.format: {load.format!r} is unknown; use one of: {known}")
+    elif load:
         for field in ("key", "sequence_by"):
             problems += [
                 f"config.meta.load.{field}: {text}"
                 for text in _place_problems(load, getattr(load, field), columns)
             ]
-        form, wrong = _form(load, columns)
+        form, wrong = _FORMS[load.format](load, columns)
         problems += wrong
     if problems or load is None or form is None:
         return None, problems
@@ -270,14 +277,6 @@ def _name_problems(*names: str) -> Iterator[str]:
             yield str(error)
         if name != name.lower():
             yield f"{name!r} must be in lower case: Redshift folds names, PostgreSQL does not"
-
-
-def _form(load: Load, columns: list[Column]) -> tuple[Form | None, list[str]]:
-    """Return the form of the files, by the name of their format."""
-    if load.format not in _FORMS:
-        known = ", ".join(sorted(_FORMS))
-        return None, [f"config.meta.load.format: {load.format!r} is unknown; use one of: {known}"]
-    return _FORMS[load.format](load, columns)
 
 
 def _csv_form(load: Load, columns: list[Column]) -> tuple[CsvForm | None, list[str]]:

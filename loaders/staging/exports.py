@@ -7,9 +7,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 
 from loaders.contracts import LAST_MODIFIED, VERSION_AT, CompleteWhen, Load
 from loaders.staging.objects import MovedError, StagedObject
+
+# Of an RDS snapshot's export: written beside the databases' folders, with the export's status.
+RDS_EXPORT_INFO = "export_info_*.json"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Export:
     key: str
     version_at: datetime = datetime.min
     files: list[StagedObject] = field(default_factory=list)
-    signal: StagedObject | None = None  # the marker or the manifest
+    signal: StagedObject | None = None  # the marker, the manifest or RDS's word of the export
     lacks: str | None = None  # why it cannot be loaded, if that is known already
     checks: dict[str, FileCheck] = field(default_factory=dict)  # by the file's key
 
@@ -48,29 +52,29 @@ def parse_version(text: str) -> datetime:
 
 def group(
     load: Load, root: str, objects: Iterable[StagedObject], is_data: Callable[[str], bool]
-) -> tuple[list[Export], list[tuple[StagedObject, str]], int]:
+) -> tuple[list[Export], list[tuple[StagedObject, str]], list[StagedObject]]:
     """Return the exports among the objects of a snapshot table, oldest first.
 
-    Also the data files that belong to no export, with the reason, and the number of objects that
-    are neither data nor markers. `root` is the staging root's prefix; `is_data` takes the rest
+    Also the data files that belong to no export, with the reason, and the objects that are neither
+    data nor markers. `root` is the staging root's prefix; `is_data` takes the rest
     of a key below the contract's path.
     """
     base = root + load.path
-    signal = load.complete_when and (load.complete_when.marker or load.complete_when.manifest)
+    signal = _signal(load.complete_when) if load.complete_when else None
     exports: dict[str, Export] = {}
     strays: list[tuple[StagedObject, str]] = []
-    ignored = 0
+    ignored: list[StagedObject] = []
     for staged in objects:
         rest = staged.key[len(base) :]
-        is_signal = rest.rpartition("/")[2] == signal
+        is_signal = signal is not None and fnmatchcase(rest.rpartition("/")[2], signal)
         if not is_signal and not is_data(rest):
-            ignored += 1
+            ignored.append(staged)
             continue
         try:
             matched, version_at = _version(load, rest, staged)
         except UnversionedError as error:
             if is_signal:
-                ignored += 1
+                ignored.append(staged)
             else:
                 strays.append((staged, str(error)))
             continue
@@ -81,6 +85,11 @@ def group(
             export.files.append(staged)
     found = [export for export in exports.values() if export.files]
     return sorted(found, key=lambda export: (export.version_at, export.key)), strays, ignored
+
+
+def _signal(rule: CompleteWhen) -> str | None:
+    """Return the name, or its pattern, of the object that says that an export is complete."""
+    return rule.marker or rule.manifest or (RDS_EXPORT_INFO if rule.rds_export else None)
 
 
 def _version(load: Load, rest: str, staged: StagedObject) -> tuple[str, datetime]:
@@ -114,10 +123,12 @@ def missing(
             return f"{len(export.files)} files are there, the contract expects {rule.files}"
         return None
     if export.signal is None:
-        return f"{rule.marker or rule.manifest} is not there"
-    if rule.manifest is None:
+        return f"{_signal(rule)} is not there"
+    if rule.marker:
         return None
     try:
+        if rule.rds_export:
+            return _unfinished(export.signal, read(export.signal))
         expected = _manifest(read(export.signal), bucket)
     except MovedError:
         return f"{export.signal.key} is being replaced"
@@ -131,6 +142,11 @@ def missing(
         if length is not None and listed[key].bytes != length:
             return f"{key} has {listed[key].bytes} bytes, the manifest says {length}"
     return None if expected else "the manifest names no files"
+
+
+def _unfinished(info: StagedObject, content: bytes) -> str | None:
+    status = json.loads(content)["status"]
+    return None if status == "COMPLETE" else f"{info.key} says {status}"
 
 
 def _manifest(content: bytes, bucket: str) -> dict[str, int | None]:

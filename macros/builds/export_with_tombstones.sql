@@ -33,7 +33,7 @@ exports as (
     inner join shown on batches.version_at <= shown.version_at
     left join ({{ superseded_batches() }}) as superseded on batches.batch_id = superseded.batch_id
     where
-        batches.source_table = '{{ snapshot_sources()[snapshot] }}'
+        {{ exported_table('batches') }} = '{{ snapshot_source(snapshot) }}'
         and (batches.batch_id = shown.batch_id or superseded.batch_id is null)
 
 ),

@@ -18,6 +18,12 @@
     {{ return(snapshot_sources()[name]) }}
 {%- endmacro %}
 
+{#- Which table an export is a copy of. It may come as CSV and as Parquet, whose raw table has the
+    ending `_parquet`. -#}
+{% macro exported_table(batches) -%}
+    replace({{ batches }}.source_table, '_parquet', '')
+{%- endmacro %}
+
 {#- A query of the batches that do not count: replaced by another load, or exports as of a time for
     which there is another export (the one whose key sorts last counts, whatever came first). -#}
 {% macro superseded_batches() -%}
@@ -29,7 +35,7 @@
     from {{ source('ledger', 'batches') }} as outranked
     inner join {{ source('ledger', 'batches') }} as winner
         on
-            outranked.source_table = winner.source_table
+            {{ exported_table('outranked') }} = {{ exported_table('winner') }}
             and outranked.version_at = winner.version_at
             and outranked.export_key < winner.export_key
     left join {{ source('ledger', 'events') }} as replaced
@@ -59,7 +65,7 @@
     from {{ source('ledger', 'batches') }} as batches
     inner join {{ source('ledger', 'events') }} as events on batches.batch_id = events.batch_id
     where
-        batches.source_table = '{{ snapshot_source(snapshot) }}'
+        {{ exported_table('batches') }} = '{{ snapshot_source(snapshot) }}'
         and events.event = 'loaded'
         and {{ is_live('batches') }}
         and not exists (

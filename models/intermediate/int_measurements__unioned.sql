@@ -12,13 +12,9 @@
     '_loaded_at',
 ] %}
 {%- set reading_units = {'temperature': 'degC', 'humidity': '%', 'pressure': 'hPa'} %}
--- The research database is exported as CSV, and its snapshots as Parquet: the same records, the same
--- ids, and of those the newest counts.
 with research_db as (
 
     select * from {{ ref('stg_research_db__measurements') }}
-    union all
-    select * from {{ ref('stg_research_db__measurements_parquet') }}
 
 ),
 

@@ -5,7 +5,7 @@ with exports as (
         batches.batch_id,
         row_number() over (order by batches.version_at desc, batches.export_key desc) as recency
     from {{ source('ledger', 'batches') }} as batches
-    where batches.source_table = 'research_db.researchers' and {{ is_live('batches') }}
+    where {{ exported_table('batches') }} = 'research_db.researchers' and {{ is_live('batches') }}
 
 ),
 

@@ -1,12 +1,17 @@
-"""A measurement is one fact, whether it comes as CSV, in a snapshot's Parquet, or both."""
+"""The research database by both ways, CSV and snapshots' Parquet: one fact, one history."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from tests.project import snapshot_objects
 from tests.project.desk import Desk
+from tests.project.dimension_oracle import Export, experiment_rows, history, location_rows
+from tests.project.mart_checks import check
+from tests.project.snapshot_objects import RECORDS
 
 BUILD = ("--select", "+fact_measurements", "+quarantined_measurements")
 
@@ -50,3 +55,72 @@ def test_a_measurement_by_both_ways_is_one(empty: Desk) -> None:
         ("p6", "missing_measured_at", "20.0000"),
         (None, "missing_measurement_id", "20.0000"),
     ]
+
+
+def dimension(tables: dict[str, Sequence[Mapping[str, Any]]], at: str, key: str) -> Export:
+    """Return an export's experiments for the oracle, which takes text."""
+    ((table, rows),) = tables.items()
+    full = [RECORDS[table] | row for row in rows]
+    texts = [{n: "" if v is None else str(v) for n, v in row.items()} for row in full]
+    return Export(datetime.fromisoformat(at), key, texts)
+
+
+def test_versions_come_by_both_ways(empty: Desk) -> None:
+    """Of CSV and Parquet as of one instant the key that sorts last counts: the snapshot's."""
+    steps = {
+        "20200101": ("csv", [{}, {"experiment_id": "e2"}]),
+        "20200201": ("parquet", [{"experiment_name": "Renamed"}, {"experiment_id": "e2"}]),
+        "20200301": ("both", [{"experiment_name": "Again"}, {"experiment_id": "e3"}]),
+        "20200401": ("csv", [{"experiment_name": "Again"}, {"experiment_id": "e3"}]),
+    }
+    known = []
+    for at in ("20200301", "20200101", "20200401", "20200201"):  # the middle ones come late
+        way, rows = steps[at]
+        if way != "parquet":
+            other = [{"experiment_name": "Outranked"}] if way == "both" else rows
+            csv = [{"metadata": '{""grant"": ""A-1""}'} | row for row in other]
+            empty.put_experiments(at, *({n: f'"{v}"' for n, v in row.items()} for row in csv))
+        if way != "csv":
+            for item in snapshot_objects.snapshot(at, {"experiments": [rows[:1], rows[1:]]}):
+                empty.put(item.key, item.body)
+        known.append(dimension({"experiments": rows}, at, way))
+        assert empty.refresh().exit_code == 0
+    check(empty, {"dim_experiments": experiment_rows(history(known, "experiment_id"), [])})
+    locations = [{"location_id": "l1"}, {"location_id": "l2", "latitude": Decimal("-0.000001")}]
+    researchers = [{"researcher_name": "Curie"}]
+    tables = {"locations": [locations], "researchers": [researchers]}
+    for item in snapshot_objects.snapshot("20200501", tables):
+        empty.put(item.key, item.body)
+    assert empty.refresh().exit_code == 0
+    placed = dimension({"locations": locations}, "20200501", "")
+    named = dimension({"researchers": researchers}, "20200501", "")
+    check(
+        empty,
+        {
+            "dim_experiments": experiment_rows(history(known, "experiment_id"), [named]),
+            "dim_locations": location_rows(history([placed], "location_id")),
+        },
+    )
+    empty.test()
+
+
+def test_a_snapshot_waits_until_rds_says_that_it_is_complete(empty: Desk) -> None:
+    tables = {"experiments": [[{}]]}
+    written = list(snapshot_objects.snapshot("20200101", tables))
+    info = written.pop()
+    failed = list(snapshot_objects.snapshot("20200101", tables, status="FAILED"))[-1]
+    for item in written:
+        empty.put(item.key, item.body)
+    (waiting,) = empty.load().waiting
+    assert waiting.missing == "export_info_*.json is not there"
+    for body, why in (
+        (failed.body, f"{info.key} says FAILED"),
+        (b"[]", f"{info.key} is not a manifest: list indices must be integers or slices, not str"),
+    ):
+        empty.put(info.key, body)
+        (waiting,) = empty.load().waiting
+        assert waiting.missing == why
+    assert empty.rows("select count(*) from raw_research_db.experiments_parquet") == [(0,)]
+    empty.put(info.key, info.body)
+    loaded = empty.load()
+    assert (loaded.waiting, loaded.rows) == ((), 1)

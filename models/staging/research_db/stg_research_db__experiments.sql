@@ -1,6 +1,13 @@
 with source as (
 
-    select * from {{ source('research_db', 'experiments') }}
+    {{ rds_rows(
+        'experiments',
+        columns=[
+            'experiment_id', 'experiment_name', 'description', 'researcher_id', 'department', 'start_date',
+            'end_date', 'status', 'metadata', 'created_at', 'updated_at',
+        ],
+        times=['created_at', 'updated_at'],
+    ) | indent(4) }}
 
 ),
 

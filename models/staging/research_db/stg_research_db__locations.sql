@@ -1,6 +1,12 @@
 with source as (
 
-    select * from {{ source('research_db', 'locations') }}
+    {{ rds_rows(
+        'locations',
+        columns=[
+            'location_id', 'location_name', 'latitude', 'longitude', 'elevation_m', 'country', 'timezone',
+        ],
+        numbers=['latitude', 'longitude', 'elevation_m'],
+    ) | indent(4) }}
 
 ),
 

@@ -1,6 +1,14 @@
 with source as (
 
-    select * from {{ source('research_db', 'measurements') }}
+    {{ rds_rows(
+        'measurements',
+        columns=[
+            'measurement_id', 'experiment_id', 'location_id', 'measured_at', 'temperature', 'temperature_unit',
+            'humidity', 'humidity_unit', 'pressure', 'pressure_unit', 'updated_at',
+        ],
+        times=['measured_at', 'updated_at'],
+        numbers=['temperature', 'humidity', 'pressure'],
+    ) | indent(4) }}
 
 ),
 

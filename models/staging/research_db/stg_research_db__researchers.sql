@@ -1,6 +1,9 @@
 with source as (
 
-    select * from {{ source('research_db', 'researchers') }}
+    {{ rds_rows(
+        'researchers',
+        columns=['researcher_id', 'researcher_name', 'email', 'department'],
+    ) | indent(4) }}
 
 ),
 
