@@ -16,6 +16,7 @@ from loaders.warehouse.base import Warehouse
 # ruff: noqa: S608  # only table names, quoted, are put into the statements
 
 _SURROGATE_KEYS = 1 << 60  # they are below it
+_VALUES = ("measured_at", "updated_at", "temperature", "humidity", "pressure")  # as source_<name>
 
 
 @dataclass(frozen=True)
@@ -45,11 +46,17 @@ def trace_measurement(
     """
     schemas = warehouse.schemas
     normalized = schemas.intermediate("int_measurements__normalized").sql
+    # Of a batch's versions of a measurement, the one that current_measurements takes.
+    versions = (
+        "select v.*, row_number() over (partition by measurement_key, _batch_id order by "
+        f"copy_rank, updated_at desc nulls last, row_hash) as version_rank from {normalized} v"
+    )
+    sources = ", ".join(f"n.source_{name}" for name in _VALUES)
     rows = [
-        f"select distinct '{mart}', m.measurement_id, m.source_system, {reasons}, m._batch_id, "
-        f"n.source_key from {schemas.marts(mart).sql} m inner join {normalized} n "
+        f"select '{mart}', m.measurement_id, m.source_system, {reasons}, m._batch_id, "
+        f"n.source_key, {sources} from {schemas.marts(mart).sql} m inner join ({versions}) n "
         "on n.measurement_key = m.measurement_key and n._batch_id = m._batch_id "
-        "where m.measurement_id = %s"
+        "where m.measurement_id = %s and n.version_rank = 1"
         for mart, reasons in (
             ("fact_measurements", "null"),
             ("quarantined_measurements", "m.quarantine_reasons"),
@@ -65,13 +72,19 @@ def trace_measurement(
         )
     by_name = {contract.name: contract for contract in contracts}
     traces = []
-    for mart, found_id, source, reasons, batch_id, source_key in found:
+    for mart, found_id, source, reasons, batch_id, source_key, *values in found:
         batch = trace_batch(warehouse, int(batch_id))
         objects = [
             StagedObject(file.key, file.etag, file.bytes, file.last_modified)
             for file in batch.files
         ]
-        record = find_records(by_name[batch.source_table], staging, objects, source_key or "")
+        record = find_records(
+            by_name[batch.source_table],
+            staging,
+            objects,
+            source_key or "",
+            [value for value in values if value is not None],
+        )
         traces.append(
             MeasurementTrace(mart, found_id, source, reasons, batch, source_key or "", record)
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,16 @@ from loaders.contracts import Contract
 from loaders.formats.scanners import scanner_of
 from loaders.staging.objects import MovedError, StagedObject, Staging
 
+# The offset of a time as PostgreSQL writes it, to which staging adds the minutes.
+_HOURS_ONLY = re.compile(r":\d\d(\.\d+)?[+-]\d\d$")
+
 
 @dataclass(frozen=True)
 class RecordPlace:
     """Where a record stands: counted from 1 behind the header, bytes from 0, decompressed.
 
-    Rows of Parquet have neither line nor byte.
+    Rows of Parquet have neither line nor byte. A key may stand in several records; `counts` says
+    whether this one has the values that were looked for.
     """
 
     bucket: str
@@ -23,6 +28,7 @@ class RecordPlace:
     record_number: int
     line_number: int | None
     byte_offset: int | None
+    counts: bool = True
 
 
 @dataclass(frozen=True)
@@ -34,30 +40,39 @@ class Reread:
 
 
 def find_records(
-    contract: Contract, staging: Staging, objects: Iterable[StagedObject], source_key: str
+    contract: Contract,
+    staging: Staging,
+    objects: Iterable[StagedObject],
+    source_key: str,
+    values: Collection[str] = (),
 ) -> Reread:
     """Read the objects, each as it was loaded, for the records with a key.
 
-    `source_key` is the contract's key as the source wrote it, with `|` between its parts.
+    `source_key` is the contract's key as the source wrote it, with `|` between its parts; `values`
+    are texts that stand in the one that counts, as staging reads them.
     Raises DataRefused when an object is not in the contract's form: the contract has changed.
     """
     places: list[RecordPlace] = []
     gone: list[str] = []
     for item in objects:
         try:
-            places += _places(contract, staging, item, source_key)
+            places += _places(contract, staging, item, source_key, values)
         except MovedError:
             gone.append(item.key)
     return Reread(tuple(places), tuple(gone))
 
 
 def _places(
-    contract: Contract, staging: Staging, item: StagedObject, source_key: str
+    contract: Contract,
+    staging: Staging,
+    item: StagedObject,
+    source_key: str,
+    wanted: Collection[str],
 ) -> Iterator[RecordPlace]:
     names = contract.load.key
     with staging.open(item) as reader:
         scanner = scanner_of(reader, contract.form, contract.load.max_rejects)
-        for record in scanner.located(names):
+        for record in scanner.located([column.name for column in contract.columns]):
             parts = [_text(record.values, name, contract.load.format) or "" for name in names]
             if "|".join(parts) == source_key:
                 yield RecordPlace(
@@ -66,6 +81,7 @@ def _places(
                     record.record_number,
                     record.line_number,
                     record.byte_offset,
+                    set(wanted) <= set(_texts(record.values)),
                 )
 
 
@@ -77,3 +93,14 @@ def _text(values: Mapping[str, Any], name: str, format_name: str) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     return value.strip(" ") if isinstance(value, str) else None  # as SQL trims
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield every text and number in a record, as staging reads them."""
+    if isinstance(value, Mapping):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, str):
+        yield value.strip(" ")
+        if _HOURS_ONLY.search(value):
+            yield f"{value}00"
