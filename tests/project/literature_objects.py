@@ -25,7 +25,8 @@ LONG_AGO = datetime(1931, 5, 7, 23, 59, 59, 999000, tzinfo=UTC)
 DATES = (
     "2013 Spring", "2001 Jul-Aug", "1998 Dec-1999 Jan", "1978-1979", "1979 Sep 12-18", "2013-07",
     "2013-13", "2013-07-15", "2013-02-30", "2013", "1979-1980 Fall-Winter", "2020 3rd Quarter",
-    "Jul-Aug 2001", "May 1999", "Spring 2013", "2001 July", "2001 jul", "20013",
+    "Jul-Aug 2001", "May 1999", "Dec 1998-Jan 1999", "Winter 1998-1999",
+    "Winter", "Spring 2013", "2001 July", "2001 jul", "20013",
     "c1999", "in press", " 2004 Mar ", "2001/07", "200", "0000 Jan", "Mayday 1999",
     "1999 Maybe", "2001  Jul",
 )  # fmt: skip

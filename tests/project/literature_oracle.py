@@ -230,15 +230,15 @@ def _published(value: Any) -> tuple[date | None, str | None, int | None, int | N
             day = None
     if day:
         return day, text, day.year, day.month
-    year = re.match(r"(\d{4})(?!\d)", text) or re.search(r"(?<=\D)(\d{4})$", text)
+    year = re.search(r"(?<!\d)\d{4}(?!\d)", text, re.ASCII)
     month = None
     if found := re.match(r"\d{4}-(0[1-9]|1[0-2])(?!\d)", text):
         month = int(found[1])
     elif found := re.match(rf"\d{{4}} ({'|'.join(MONTHS)})", text) or re.match(
-        rf"({'|'.join(MONTHS)}).*\D\d{{4}}$", text
+        rf"({'|'.join(MONTHS)}).*\D\d{{4}}(?!\d)", text
     ):
         month = MONTHS.index(found[1]) + 1
-    return None, text[:256], int(year[1]) if year else None, month
+    return None, text[:256], int(year[0]) if year else None, month
 
 
 def _authors(document: Document) -> list[tuple[int, str | None, str | None, str | None]]:

@@ -14,17 +14,19 @@ dated as (
     select
         papers.*,
         coalesce(cast(published_at as date), {{ safe_date('published_text') }}) as published_date,
-        -- '2001 Jul-Aug', '2013-07', '1998 Dec-1999 Jan', 'Jul-Aug 2001', '2013 Spring', '1978-1979'
-        case
-            when published_text ~ '^[0-9]{4}([^0-9]|$)' then cast(left(published_text, 4) as integer)
-            when published_text ~ '[^0-9][0-9]{4}$' then cast(right(published_text, 4) as integer)
-        end as year_in_text,
+        -- '2001 Jul-Aug', '2013-07', '1998 Dec-1999 Jan', 'Dec 1998-Jan 1999', '2013 Spring', '1978-1979':
+        -- where it begins.
+        cast(
+            nullif(
+                regexp_substr(regexp_substr(published_text, '(^|[^0-9])[0-9]{4}([^0-9]|$)'), '[0-9]{4}'), ''
+            ) as integer
+        ) as year_in_text,
         case
             when published_text ~ '^[0-9]{4}-(0[1-9]|1[0-2])([^0-9]|$)'
                 then cast(substring(published_text, 6, 2) as integer)
             when published_text ~ '^[0-9]{4} {{ month }}'
                 then (position(substring(published_text, 6, 3) in '{{ months }}') + 2) / 3
-            when published_text ~ '^{{ month }}.*[^0-9][0-9]{4}$'
+            when published_text ~ '^{{ month }}.*[^0-9][0-9]{4}([^0-9]|$)'
                 then (position(left(published_text, 3) in '{{ months }}') + 2) / 3
         end as month_in_text
     from papers
