@@ -2,8 +2,9 @@
     says was done, and where it stands in the order of changes. A removed item has its last image.
       relation    the raw table, whose column is `document`
       key         the table's key, an attribute of type S
-      attributes  column -> path in the item, such as ['status', 'S'] -#}
-{% macro dynamodb_stream_rows(relation, key, attributes) -%}
+      attributes  column -> path in the item, such as ['status', 'S']
+      lists       attributes that should be lists: `<name>_type` says what a new image has there -#}
+{% macro dynamodb_stream_rows(relation, key, attributes, lists=[]) -%}
 records as (
 
     select
@@ -55,6 +56,13 @@ streamed as (
             when event_name = 'REMOVE' then {{ json_text('document', ['dynamodb', 'OldImage'] + path) }}
             else {{ json_text('document', ['dynamodb', 'NewImage'] + path) }}
         end as {{ column }},
+        {% endfor -%}
+        {% for name in lists -%}
+        {%- set path = ['dynamodb', 'NewImage', name] -%}
+        case
+            when not ({{ json_exists('document', path) }}) or {{ json_exists('document', path + ['NULL']) }} then 'null'
+            else coalesce({{ json_type('document', path + ['L']) }}, 'other')
+        end as {{ name }}_type,
         {% endfor %}
         ---------- load
         _batch_id,

@@ -13,7 +13,7 @@ ITEMS = ({"product_id": "p1", "quantity": "2", "amount": "3.00"},)
 
 
 def order(number: int, order_id: str, name: str = "INSERT", **changes: Any) -> dict[str, Any]:
-    """Return the record of an order; `changes` are of the image, as texts, or its items."""
+    """Return the record of an order; `changes` are of the image: texts, or items, typed or not."""
     attributes = {
         "user_id": "u1", "status": "placed", "ordered_at": "2020-06-15T12:00:00Z", "total": "6.00",
         "items": ITEMS,
@@ -22,12 +22,14 @@ def order(number: int, order_id: str, name: str = "INSERT", **changes: Any) -> d
         key: {"S": value} for key, value in attributes.items() if key not in ("items", "total")
     }
     image["total"] = {"N": attributes["total"]}
-    image["items"] = {
-        "L": [
-            {"M": {k: {"S" if k == "product_id" else "N": v} for k, v in item.items()}}
-            for item in attributes["items"]
-        ]
-    }
+    image["items"] = attributes["items"]
+    if not isinstance(attributes["items"], Mapping):
+        image["items"] = {
+            "L": [
+                {"M": {k: {"S" if k == "product_id" else "N": v} for k, v in item.items()}}
+                for item in attributes["items"]
+            ]
+        }
     return _record(number, {"order_id": {"S": order_id}}, name, image)
 
 
@@ -110,6 +112,12 @@ FIRST_ORDERS: Sequence[Record] = (
     _but(order(79, "float"), ApproximateCreationDateTime=1590969780.0),
     _but(order(80, "kinesis"), ApproximateCreationDateTime=1590969780123),
     _but(order(81, "text"), ApproximateCreationDateTime="2020-06-01T00:00:00Z"),
+    *(
+        order(82 + at, f"i{at}", items=items)
+        for at, items in enumerate(({"S": "[]"}, {"M": {"L": {"L": []}}}, {"NULL": True}, {}))
+    ),
+    order(86, "i4", items={"SS": ["p1"]}),
+    order(87, "i4", "REMOVE", items={"SS": ["p1"]}),
 )  # fmt: skip
 LATER_ORDERS: Sequence[Record] = (
     order(4, "o2"),  # late

@@ -198,6 +198,10 @@ def _change(table: str, record: Mapping[str, Any]) -> Change:
             elif not FIRST_DAY <= values["ordered_at"].date() <= LAST_DAY:
                 reasons.append("ordered_at_out_of_range")
             reasons += _judged("total", fields["total"], 2)
+            items = _at(record, "dynamodb", "NewImage", "items")
+            is_list = isinstance(_at(items, "L"), list)
+            if items is not None and "NULL" not in items and not is_list:
+                reasons.append("items_not_a_list")
         names = ("user_id", "status") if table == "orders" else USER[:-1]
         long = [key, *(fields[column] for column in names)]
         if any(text and len(text.encode()) > 200 for text in long):

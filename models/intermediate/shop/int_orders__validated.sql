@@ -45,6 +45,7 @@ checked as (
                     when total_number is null or total_number <> trunc(total_number, 2) then ',invalid_total'
                     else ''
                 end
+                || case when items_type in ('array', 'null') then '' else ',items_not_a_list' end
                 || {{ too_long_reason(['order_id', 'user_id', 'status']) }}
         end as reasons
     from typed

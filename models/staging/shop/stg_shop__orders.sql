@@ -7,6 +7,7 @@ with {{ dynamodb_stream_rows(
         'ordered_at': ['ordered_at', 'S'],
         'total': ['total', 'N'],
     },
+    lists=['items'],
 ) }}
 
 select * from streamed
