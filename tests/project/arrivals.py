@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 
 from loaders.demo.nycflights13 import StagedObject
 from tests.project import (
+    hpc_objects,
     literature_objects,
     sensor_objects,
     shop_objects,
     test_literature,
+    test_observations,
     test_sensors,
 )
 from tests.project.desk import Desk
@@ -105,6 +107,15 @@ def _whole(_: int, pieces: Sequence[Any]) -> list[StagedObject]:
     return [item for piece in pieces for item in piece]
 
 
+def _files(_: int, pieces: Sequence[Any]) -> list[StagedObject]:
+    return [item for objects, _ in pieces for item in objects]
+
+
+def _check_files(desk: Desk, came: Sequence[Any], _: list[StagedObject]) -> None:
+    known = {row for _, rows in came for row in rows}
+    test_observations.check(desk, list(known))
+
+
 def _check_papers(desk: Desk, _: Sequence[Any], objects: list[StagedObject]) -> None:
     known = test_literature.warehouse_of(desk, objects)
     test_literature.compare(test_literature.found(desk), test_literature.expect(objects, known))
@@ -140,4 +151,11 @@ PAPERS = Source(
     ("--select", "source:literature+"),
     _check_papers,
 )
-SOURCES = [SHOP, SENSORS, PAPERS]
+FILES = Source(
+    "files",
+    list(hpc_objects.in_pieces()),
+    _files,
+    test_observations.BUILD,
+    _check_files,
+)
+SOURCES = [SHOP, SENSORS, PAPERS, FILES]

@@ -16,6 +16,7 @@ from loaders.exporters.csv_dialect import BUILT_IN
 from loaders.exporters.stage import stage_files
 from loaders.staging.objects import Staging
 from tests.loaders.hpc_files import station_series
+from tests.project.observation_oracle import Observed, expect
 
 PLAIN = BUILT_IN["plain"]
 COPY = "copied by hand/"
@@ -92,6 +93,17 @@ def later() -> Iterator[StagedObject]:
         for key, body in series.items():
             folder, _, name = key.rpartition("/")
             yield StagedObject(f"{folder}/{COPY}{name}", body)
+
+
+def in_pieces() -> Iterator[tuple[list[StagedObject], list[Observed]]]:
+    """Yield small NetCDF files, as they are staged, and what the marts shall hold of each."""
+    with tempfile.TemporaryDirectory() as directory:
+        for number, (stations, times) in enumerate((([0], 2), ([1], 3), ([0, 1], 1), ([1], 1))):
+            path = Path(directory) / f"{number}.nc"
+            some = station_series().isel(station=stations, time=slice(times))
+            some.to_netcdf(path, format="NETCDF3_64BIT")
+            objects = [StagedObject(key, body) for key, body in staged(path, "e1").items()]
+            yield objects, list(expect(path))
 
 
 def _series(directory: Path) -> Path:

@@ -19,7 +19,7 @@ from tests.loaders.hpc_files import station_series
 from tests.project import hpc_objects
 from tests.project.both import Both
 from tests.project.desk import Desk, Row, subjects
-from tests.project.observation_oracle import expect, same
+from tests.project.observation_oracle import Observed, expect, same
 
 BUILD = ("--select", "source:hpc+", "--exclude", *subjects("literature"))
 WITH_CORE = (
@@ -40,9 +40,8 @@ def stage(desk: Desk, paths: Sequence[Path], experiment: str = "e1") -> None:
     assert [file.detail for file in result.files] == [None] * len(paths)
 
 
-def check(desk: Desk, paths: Sequence[Path]) -> tuple[int, int]:
-    """Compare the marts with the files; return how many facts and quarantined values they have."""
-    expected = [row for path in paths for row in expect(path)]
+def check(desk: Desk, expected: Sequence[Observed]) -> tuple[int, int]:
+    """Compare the marts with the files' values; return how many facts and quarantined there are."""
     facts = {row[:3]: row for row in desk.rows(FACTS)}
     wanted = {(r.file_id, r.variable, r.position): r for r in expected if r.reasons is None}
     assert facts.keys() == wanted.keys()
@@ -67,7 +66,7 @@ def test_facts_are_what_xarray_and_pint_say(empty: Desk, tmp_path: Path) -> None
     empty.load()
     empty.build(*BUILD)
     empty.dbt.invoke("test", "--select", "models/marts/observations")
-    facts, quarantined = check(empty, paths)
+    facts, quarantined = check(empty, [row for path in paths for row in expect(path)])
     assert (facts, quarantined) == (26_502, 3)
 
 
