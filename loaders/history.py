@@ -14,7 +14,7 @@ from loaders.warehouse.database import Database
 
 @dataclass(frozen=True)
 class TableStatus:
-    """A table's live batches, and its files whose last generation was refused."""
+    """A table's live batches."""
 
     source_table: str
     batches: int
@@ -23,7 +23,6 @@ class TableStatus:
     bytes: int
     newest_export: datetime | None
     last_loaded_at: datetime | None
-    refused_files: int
 
 
 @dataclass(frozen=True)
@@ -71,40 +70,15 @@ class BatchTrace:
 
 
 def table_status(db: Database) -> list[TableStatus]:
-    """Return the status of every table that the ledger knows, by name."""
-    name = db.schemas.ledger
-    live = Ledger(db).is_live("b")
+    """Return the status of every table with live batches, by name."""
     rows = db.fetch(
-        f"""
-        with refused as (
-            select f.source_table, count(*) as files
-            from {name("files").sql} f
-            where f.status = 'refused' and not exists (
-                select 1 from {name("files").sql} n
-                where n.source_table = f.source_table and n.bucket = f.bucket
-                    and n.object_key = f.object_key and n.generation > f.generation
-            )
-            group by f.source_table
-        ),
-        loaded as (
-            select b.source_table, count(*) as batches, sum(b.files) as files,
-                sum(b.rows_loaded) as row_count, sum(b.bytes) as bytes,
-                max(b.version_at) as newest_export, max(b.loaded_at) as last_loaded_at
-            from {name("batches").sql} b
-            where {live}
-            group by b.source_table
-        )
-        select coalesce(l.source_table, r.source_table) as source_table,
-            coalesce(l.batches, 0), coalesce(l.files, 0), coalesce(l.row_count, 0),
-            coalesce(l.bytes, 0), l.newest_export, l.last_loaded_at, coalesce(r.files, 0)
-        from loaded l
-        full join refused r on r.source_table = l.source_table
-        order by source_table
-        """
+        "select b.source_table, count(*), sum(b.files), sum(b.rows_loaded), sum(b.bytes), "
+        f"max(b.version_at), max(b.loaded_at) from {db.schemas.ledger('batches').sql} b "
+        f"where {Ledger(db).is_live('b')} group by b.source_table order by b.source_table"
     )
     return [
-        TableStatus(table, int(batches), int(files), int(n), int(size), newest, last, int(refused))
-        for table, batches, files, n, size, newest, last, refused in rows
+        TableStatus(table, int(batches), int(files), int(n), int(size), newest, last)
+        for table, batches, files, n, size, newest, last in rows
     ]
 
 

@@ -18,7 +18,7 @@ from loaders.ledger import Ledger
 from loaders.retry import Backoff, retry
 from loaders.staging.batches import Batch, BatchOutcome, FileOutcome
 from loaders.staging.objects import Staging
-from loaders.staging.plan import Place, Plan, TablePlan, WaitingExport, plan_table
+from loaders.staging.plan import Place, Plan, TablePlan, WaitingExport, plan_table, unclaimed
 from loaders.warehouse.base import OnProgress, Progress, Warehouse
 from loaders.warehouse.database import ClaimedError
 
@@ -78,19 +78,17 @@ def make_plan(contracts: Iterable[Contract], warehouse: Warehouse, staging: Stag
     """List the staging bucket, compare it with the ledger; write nothing."""
     book = Ledger(warehouse)
     place = Place(staging.bucket, staging.root, staging.read)
-    return Plan(
-        staging.bucket,
-        tuple(
-            plan_table(
-                contract,
-                staging.list(contract.load.path),
-                book.state(contract.name, staging.bucket),
-                place,
-                warehouse.limits,
-            )
-            for contract in contracts
-        ),
+    tables = tuple(
+        plan_table(
+            contract,
+            staging.list(contract.load.path),
+            book.state(contract.name, staging.bucket),
+            place,
+            warehouse.limits,
+        )
+        for contract in contracts
     )
+    return Plan(staging.bucket, tables, unclaimed(tables, staging.root))
 
 
 def load(

@@ -66,6 +66,13 @@ def print_plan(
     for line in advice:
         click.echo(f"advice: {line}")
     _print_waiting([export for table in plan.tables for export in table.waiting])
+    if plan.unclaimed:
+        click.echo(
+            printable(
+                f"{len(plan.unclaimed)} objects will not be loaded, since no contract's `files` "
+                f"matches them, such as: {', '.join(plan.unclaimed[:3])}"
+            )
+        )
 
 
 def print_load(result: LoadResult) -> None:
@@ -118,10 +125,7 @@ def _print_waiting(waiting: Sequence[WaitingExport]) -> None:
 
 def print_status(tables: Sequence[TableStatus], runs: Sequence[RunRecord], plan: Plan) -> None:
     """Print each table's state, what waits in the bucket, and the latest runs."""
-    waiting = {
-        table.contract.name: sum(len(batch.files) for batch in table.batches)
-        for table in plan.tables
-    }
+    planned = {table.contract.name: table for table in plan.tables}
     known = {table.source_table: table for table in tables}
     rows = [
         (
@@ -130,11 +134,12 @@ def print_status(tables: Sequence[TableStatus], runs: Sequence[RunRecord], plan:
             table.rows if table else 0,
             table.last_loaded_at if table else None,
             table.newest_export if table else None,
-            waiting.get(name, 0),
-            table.refused_files if table else 0,
+            sum(len(batch.files) for batch in todo.batches) if todo else 0,
+            # What was refused and is gone since needs nobody.
+            len(todo.standing) + len(todo.refusals) if todo else 0,
         )
-        for name in sorted(known.keys() | waiting.keys())
-        for table in [known.get(name)]
+        for name in sorted(known.keys() | planned.keys())
+        for table, todo in [(known.get(name), planned.get(name))]
     ]
     columns = ("table", "files", "rows", "last loaded", "newest export", "to load", "refused")
     print_table(columns, rows, title="Source tables (times in UTC)")
@@ -178,7 +183,8 @@ def print_traces(traces: Sequence[MeasurementTrace]) -> None:
             click.echo(f"    s3://{file.bucket}/{file.key} (ETag {file.etag}, {file.rows} rows)")
         click.echo(f"  record {trace.source_key}")
         for place in trace.record.places:
-            click.echo(f"    s3://{place.bucket}/{place.key}: {_position(place)}")
+            other = "" if place.counts else " (another version of it)"
+            click.echo(f"    s3://{place.bucket}/{place.key}: {_position(place)}{other}")
         for key in trace.record.gone:
             click.echo(f"    {key} is not there any more as it was loaded")
 

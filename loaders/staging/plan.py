@@ -40,8 +40,8 @@ class TablePlan:
     """What one table's load would do; `batches` are in the order in which they must load.
 
     `refusals` will be recorded, `standing` ones were: both need a person. `skipped` files are
-    loaded already; `ignored` objects match neither `files` nor the marker, or correct a content
-    that does not count (any more).
+    loaded already; `ignored` are the keys of objects that match neither `files` nor the marker, or
+    correct a content that does not count (any more); empty objects aside.
     """
 
     contract: Contract
@@ -50,15 +50,16 @@ class TablePlan:
     standing: tuple[FileRow, ...] = ()
     waiting: tuple[WaitingExport, ...] = ()
     skipped: int = 0
-    ignored: int = 0
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The plans of all tables, by name."""
+    """The plans of all tables, by name; `unclaimed` are keys that all tables below them ignore."""
 
     bucket: str
     tables: tuple[TablePlan, ...]
+    unclaimed: tuple[str, ...] = ()
 
     @property
     def batches(self) -> tuple[Batch, ...]:
@@ -83,6 +84,16 @@ class Place:
     bucket: str
     root: str
     read: Callable[[StagedObject], bytes]
+
+
+def unclaimed(tables: Iterable[TablePlan], root: str) -> tuple[str, ...]:
+    """Return the keys that every table ignores below whose path they stand."""
+    ignored = [(root + table.contract.load.path, set(table.ignored)) for table in tables]
+    return tuple(
+        key
+        for key in sorted(set().union(*(keys for _, keys in ignored)))
+        if all(key in keys or not key.startswith(path) for path, keys in ignored)
+    )
 
 
 def plan_table(
@@ -143,11 +154,12 @@ def _plan_files(
     replaced: dict[int, list[PlannedFile]] = {}
     refusals: list[FileOutcome] = []
     standing: list[FileRow] = []
-    skipped, ignored = 0, len(everything) - len(listed)
+    ignored = [staged for staged in everything if staged.key not in listed]
+    skipped = 0
     for staged in listed.values():
         corrected = corrected_key(staged.key)
         if corrected and staged.key != _correction(corrected, listed, state, replaces):
-            ignored += 1
+            ignored.append(staged)
             continue
         current = state.current.get(staged.key)
         requeued = _requeued(staged, state)
@@ -182,7 +194,7 @@ def _plan_files(
             outdated = _corrections_of(whole, state)
             batches.append(Batch(contract, place.bucket, whole, supersedes=(batch_id, *outdated)))
     return TablePlan(
-        contract, tuple(batches), tuple(refusals), tuple(standing), (), skipped, ignored
+        contract, tuple(batches), tuple(refusals), tuple(standing), (), skipped, _keys(ignored)
     )
 
 
@@ -280,14 +292,19 @@ def _plan_exports(
         tuple(standing),
         tuple(waiting),
         skipped,
-        ignored,
+        _keys(ignored),
     )
+
+
+def _keys(objects: Iterable[StagedObject]) -> tuple[str, ...]:
+    """Return the keys of those that hold anything."""
+    return tuple(staged.key for staged in objects if staged.bytes)
 
 
 def _exports(
     contract: Contract, objects: list[StagedObject], state: TableState, place: Place
-) -> tuple[list[Export], list[tuple[StagedObject, str]], int]:
-    """Return the exports among the objects, what belongs to none, and how much is neither."""
+) -> tuple[list[Export], list[tuple[StagedObject, str]], list[StagedObject]]:
+    """Return the exports among the objects, what belongs to none, and what is neither."""
     rule = contract.load.complete_when
     if not rule or not rule.dynamodb_export:
         return exports.group(contract.load, place.root, objects, _is_data(contract))
@@ -300,7 +317,7 @@ def _exports(
     found = dynamodb_exports.group(rule.dynamodb_export, objects, place.read, loaded)
     for export in found:
         export.files = loaded.get(export.key, export.files)
-    return found, [], 0
+    return found, [], []
 
 
 def _lacks(contract: Contract, export: Export, place: Place) -> str | None:

@@ -5,10 +5,8 @@
         {%- for node in graph.sources.values() -%}
             {%- do tables.append(node.source_name ~ '.' ~ node.name) -%}
         {%- endfor -%}
-        {%- set nodes = [] -%}
-        {%- for node in graph.nodes.values() if node.resource_type in ('model', 'snapshot') -%}
-            {%- do nodes.append(node.name) -%}
-        {%- endfor -%}
+        {%- set nodes = graph.nodes.values() | selectattr('resource_type', 'in', ['model', 'snapshot'])
+            | map(attribute='name') | list -%}
         {%- for name in source_tables if name not in tables -%}
             {{ exceptions.raise_compiler_error(
                 "There is no source table '" ~ name ~ "'; there are: " ~ tables | sort | join(', ')) }}

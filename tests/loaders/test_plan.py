@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from loaders.ledger import FileRow, LiveBatch, TableState
 from loaders.staging.batches import BatchLimits
 from loaders.staging.exports import parse_version
 from loaders.staging.objects import StagedObject
-from loaders.staging.plan import Place, TablePlan, plan_table
+from loaders.staging.plan import Place, TablePlan, plan_table, unclaimed
 
 TIME = datetime(2013, 1, 1)
 LIMITS = BatchLimits(files=3, bytes=1000)
@@ -73,7 +74,8 @@ def test_new_files_are_loaded_and_loaded_ones_skipped(measurements: Contract) ->
     state = TableState.of([loaded("1.csv", 7)], [LiveBatch(7)])
     planned = plan(measurements, [measured("1.csv"), measured("2.csv"), measured("x.txt")], state)
     assert groups(planned) == [[("2.csv", 1, "new")]]
-    assert (planned.skipped, planned.ignored, planned.refusals) == (1, 1, ())
+    assert (planned.skipped, planned.refusals) == (1, ())
+    assert planned.ignored == (measured("x.txt").key,)
 
 
 def test_batches_keep_to_one_compression_and_the_limits(measurements: Contract) -> None:
@@ -291,3 +293,19 @@ def test_export_times_are_read_in_both_iso_forms(time: datetime) -> None:
     time = time.replace(microsecond=0)
     assert parse_version(time.strftime("%Y%m%dT%H%M%SZ").zfill(16)) == time
     assert parse_version(time.isoformat() + "+00:00") == time
+
+
+def test_what_no_contract_takes_is_told_from_what_another_takes() -> None:
+    """Of objects below the paths of several tables, one of them may take each."""
+
+    def table(path: str, *ignored: str) -> TablePlan:
+        contract = SimpleNamespace(load=SimpleNamespace(path=path))
+        return TablePlan(contract, ignored=ignored)  # type: ignore[arg-type]
+
+    tables = [
+        table("lab/", "root/lab/a.parquet", "root/lab/b.txt", "root/lab/deep/c.csv"),
+        table("lab/", "root/lab/a.csv", "root/lab/b.txt", "root/lab/deep/c.csv"),
+        table("lab/deep/", "root/lab/deep/d.csv"),
+        table("other/", "root/other/e.csv"),
+    ]
+    assert unclaimed(tables, "root/") == ("root/lab/b.txt", "root/other/e.csv")

@@ -1,4 +1,4 @@
-"""`warehouse rejects` and `warehouse requeue --rows`, as they are typed and as they answer."""
+"""`warehouse plan`, `rejects` and `requeue --rows`, as they are typed and as they answer."""
 
 from __future__ import annotations
 
@@ -120,3 +120,29 @@ def test_a_wrong_table_or_key_is_wrong_use(warehouse: Warehouse, tmp_path: Path)
 )
 def test_nothing_that_a_terminal_would_obey_is_printed(text: str, shown: str | None) -> None:
     assert printable(text) == (shown or text)
+
+
+def test_a_plan_names_what_nothing_will_load(warehouse: Warehouse, lab: Lab) -> None:
+    assert "will not be loaded" not in warehouse("plan")[1]
+    lab.put("lab/measurements/3.xlsx", "not ours")
+    lab.put("lab/measurements/_SUCCESS", "")
+    code, out, _ = warehouse("plan")
+    assert code == 0
+    assert "1 objects will not be loaded" in out
+    assert out.endswith("such as: lab/measurements/3.xlsx\n")
+    assert json.loads(warehouse("plan", "--json")[1])["plan"]["unclaimed"] == [
+        "lab/measurements/3.xlsx"
+    ]
+
+
+def test_status_counts_what_is_refused_and_still_there(warehouse: Warehouse, lab: Lab) -> None:
+    def refused() -> str:
+        lines = warehouse("status")[1].splitlines()
+        (line,) = (line for line in lines if line.strip().startswith("lab.measurements"))
+        return line.split()[-1]
+
+    warehouse("load")
+    assert refused() == "1"
+    lab.client.delete_object(Bucket=lab.bucket, Key="lab/measurements/2\x1b[2J.csv")
+    assert refused() == "0"
+    assert "2\\x1b[2J.csv" in warehouse("rejects")[1]
