@@ -5,7 +5,7 @@
 {% macro affected_measurements() -%}
     select measurement_key
     from {{ ref('int_measurements__normalized') }}
-    where _batch_id in ({{ claimed_batches() }})
+    where {{ is_claimed('_batch_id') }}
 {%- endmacro %}
 
 {#- Distinct values of `columns` over all versions of those measurements. -#}

@@ -4,7 +4,7 @@
 with validated as (
 
     select * from {{ validated }}
-    where _batch_id in ({{ claimed_batches() }})
+    where {{ is_claimed('_batch_id') }}
 
 ),
 

@@ -40,5 +40,5 @@ current_observations as (
 {% macro affected_files() -%}
     select file_key
     from {{ ref('int_observations__normalized') }}
-    where _batch_id in ({{ claimed_batches() }})
+    where {{ is_claimed('_batch_id') }}
 {%- endmacro %}

@@ -6,7 +6,7 @@
 {% macro affected_records(changes, at=none, dimensions=[]) -%}
     select record_key
     from {{ changes }}
-    where _batch_id in ({{ claimed_batches() }})
+    where {{ is_claimed('_batch_id') }}
     {%- for entity in dimensions %}
     union
     select changes.record_key

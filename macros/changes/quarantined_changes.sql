@@ -10,7 +10,7 @@ with unfit as (
         _is_live
         and quarantine_reasons is not null
         {%- if is_incremental() %}
-        and change_key in ({{ affected_changes(changes) }})
+        and change_key in ({{ kept(affected_changes(changes)) }})
         {%- endif %}
 
 )
@@ -23,5 +23,5 @@ where repetition = 1
 {% macro affected_changes(changes) -%}
     select change_key
     from {{ changes }}
-    where _batch_id in ({{ claimed_batches() }})
+    where {{ is_claimed('_batch_id') }}
 {%- endmacro %}

@@ -7,7 +7,7 @@
         on_schema_change='append_new_columns',
         pre_hook=[
             "{{ claim_events(follows='int_observations__normalized') }}",
-            "{{ delete_affected('_batch_id', 'select batch_id as _batch_id from (' ~ claimed_batches() ~ ') as b') }}",
+            "{{ delete_claimed() }}",
         ],
         dist='even',
         sort='_batch_id',
@@ -17,7 +17,7 @@
 with observations as (
 
     select * from {{ ref('int_observations__normalized') }}
-    where _batch_id in ({{ claimed_batches() }})
+    where {{ is_claimed('_batch_id') }}
 
 )
 

@@ -15,7 +15,7 @@
 
 with {% if is_incremental() %}affected as (
 
-    {{ affected_groups('experiment_id, measured_date') | indent(4) }}
+    {{ kept(affected_groups('experiment_id, measured_date')) | indent(4) }}
 
 ),
 

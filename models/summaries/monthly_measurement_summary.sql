@@ -16,7 +16,7 @@ affected_groups("experiment_id, cast(date_trunc('month', measured_date) as date)
 
 with {% if is_incremental() %}affected as (
 
-    {{ affected_groups("experiment_id, cast(date_trunc('month', measured_date) as date) as month") | indent(4) }}
+    {{ kept(affected_groups("experiment_id, cast(date_trunc('month', measured_date) as date) as month")) | indent(4) }}
 
 ),
 

@@ -16,7 +16,7 @@
 
 with {% if is_incremental() %}affected as (
 
-    {{ affected_months_of_sales() | indent(4) }}
+    {{ kept(affected_months_of_sales()) | indent(4) }}
 
 ),
 

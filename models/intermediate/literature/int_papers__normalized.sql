@@ -7,7 +7,7 @@
         on_schema_change='append_new_columns',
         pre_hook=[
             "{{ claim_events(source_tables=['literature.papers']) }}",
-            "{{ delete_affected('_batch_id', 'select batch_id as _batch_id from (' ~ claimed_batches() ~ ') as b') }}",
+            "{{ delete_claimed() }}",
         ],
         post_hook="{{ analyze_table(this) }}",
         indexes=[{'columns': ['_batch_id']}],
@@ -17,4 +17,4 @@
 }}
 
 select * from {{ ref('int_papers__validated') }}
-where _batch_id in ({{ claimed_batches() }})
+where {{ is_claimed('_batch_id') }}

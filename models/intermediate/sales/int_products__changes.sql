@@ -7,7 +7,7 @@
         on_schema_change='append_new_columns',
         pre_hook=[
             "{{ claim_events(source_tables=dms_source_tables('products')) }}",
-            "{{ delete_affected('_batch_id', 'select batch_id as _batch_id from (' ~ claimed_batches() ~ ') as b') }}",
+            "{{ delete_claimed() }}",
         ],
         post_hook="{{ analyze_table(this) }}",
         indexes=[

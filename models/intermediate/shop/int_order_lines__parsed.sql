@@ -8,7 +8,7 @@
         on_schema_change='append_new_columns',
         pre_hook=[
             "{{ claim_events(follows='int_orders__changes') }}",
-            "{{ delete_affected('_batch_id', 'select batch_id as _batch_id from (' ~ claimed_batches() ~ ') as b') }}",
+            "{{ delete_claimed() }}",
         ],
         post_hook="{{ analyze_table(this) }}",
         indexes=[{'columns': ['_batch_id']}, {'columns': ['record_key']}],
@@ -20,7 +20,7 @@
 with lines as (
 
     select * from {{ ref('stg_shop__order_lines') }}
-    where _batch_id in ({{ claimed_batches() }})
+    where {{ is_claimed('_batch_id') }}
 
 ),
 

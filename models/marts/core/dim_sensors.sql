@@ -1,5 +1,6 @@
 -- One row per sensor with a fact. New readings, and such as were withdrawn, move its first and last
--- one: the sensors that they touch are computed again. On Redshift a copy on each node (dist all).
+-- one: the sensors that they touch are computed again. Facts without one have the key -1, by index.
+-- On Redshift a copy on each node (dist all).
 {%- set newest_readings -%}
 select facts.measurement_key
 from {{ ref('fact_measurements') }} as facts
@@ -8,7 +9,7 @@ inner join (
         sensor_key,
         max(measured_at) as measured_at
     from {{ ref('fact_measurements') }}
-    where sensor_key in ({{ affected_sensors() }})
+    where sensor_key in ({{ kept(affected_sensors()) }})
     group by sensor_key
 ) as newest on facts.sensor_key = newest.sensor_key and facts.measured_at = newest.measured_at
 {%- endset -%}
@@ -36,7 +37,7 @@ summarized as (
         max(measured_at) as last_reading_at,
         count(*) as reading_count
     from {{ ref('fact_measurements') }}
-    where sensor_id is not null {% if is_incremental() %} and sensor_key in ({{ affected_sensors() }}) {% endif %}
+    where sensor_key >= 0 {% if is_incremental() %} and sensor_key in ({{ kept(affected_sensors()) }}) {% endif %}
     group by sensor_key, sensor_id
 
 ),

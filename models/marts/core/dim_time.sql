@@ -21,7 +21,7 @@ with occurring as (
     from {{ ref(fact) }}
     where
         time_key <> {{ unknown_time_key() }}
-        and {{ ('time_key in (' ~ affected_minutes() ~ ')') if is_incremental() else '1 = 1' }}
+        and {{ ('time_key in (' ~ kept(affected_minutes()) ~ ')') if is_incremental() else '1 = 1' }}
     {{ 'union' if not loop.last }}
     {% endfor %}
 ),

@@ -22,7 +22,7 @@
     )
 }}
 
-with {{ current_measurements(affected_facts()) }},
+with {{ current_measurements(kept(affected_facts())) }},
 
 experiments as (
 

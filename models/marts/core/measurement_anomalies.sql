@@ -30,14 +30,14 @@ hours as (
         *,
         cast(extract(hour from measured_at) as integer) as hour_of_day
     from {{ ref('fact_measurements') }}
-    where sensor_id is not null
+    where sensor_key >= 0
 
 ),
 
 {% if is_incremental() -%}
 affected as (
 
-    {{ affected_hours() | indent(4) }}
+    {{ kept(affected_hours()) | indent(4) }}
 
 ),
 

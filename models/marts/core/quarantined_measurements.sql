@@ -12,7 +12,7 @@
     )
 }}
 
-with {{ current_measurements(affected_measurements()) }}
+with {{ current_measurements(kept(affected_measurements())) }}
 
 select {{ contract_columns() }}
 from current_measurements

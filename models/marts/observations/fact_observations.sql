@@ -22,7 +22,7 @@
     )
 }}
 
-with {{ current_observations(affected_observation_facts()) }},
+with {{ current_observations(kept(affected_observation_facts())) }},
 
 experiments as (
 

@@ -12,7 +12,7 @@
     )
 }}
 
-with {{ current_observations(affected_files()) }}
+with {{ current_observations(kept(affected_files())) }}
 
 select {{ contract_columns() }}
 from current_observations

@@ -23,7 +23,7 @@ affected_records(ref('int_sales__changes'), at='sold_at', dimensions=['product',
 with {{ newest_changes(
     ref('int_sales__changes'),
     key=['record_key', 'sale_id'],
-    affected=affected_records(ref('int_sales__changes'), at='sold_at', dimensions=['product', 'customer']),
+    affected=kept(affected_records(ref('int_sales__changes'), at='sold_at', dimensions=['product', 'customer'])),
 ) }},
 
 products as (

@@ -15,7 +15,7 @@
 with {{ newest_changes(
     ref('int_sales__changes'),
     key=['record_key', 'sale_id'],
-    affected=affected_records(ref('int_sales__changes')),
+    affected=kept(affected_records(ref('int_sales__changes'))),
 ) }},
 
 quarantined as (

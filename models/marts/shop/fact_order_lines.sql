@@ -15,7 +15,7 @@ affected_records(ref('int_orders__changes'))
     )
 }}
 
-with {{ order_lines(affected_records(ref('int_orders__changes'))) }},
+with {{ order_lines(kept(affected_records(ref('int_orders__changes')))) }},
 
 keyed as (
 

@@ -21,7 +21,7 @@ affected_records(ref('int_orders__changes'), at='ordered_at', dimensions=['user'
 with {{ newest_changes(
     ref('int_orders__changes'),
     key=['record_key', 'order_id'],
-    affected=affected_records(ref('int_orders__changes'), at='ordered_at', dimensions=['user']),
+    affected=kept(affected_records(ref('int_orders__changes'), at='ordered_at', dimensions=['user'])),
 ) }},
 
 users as (

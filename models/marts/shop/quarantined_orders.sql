@@ -15,7 +15,7 @@
 with {{ newest_changes(
     ref('int_orders__changes'),
     key=['record_key', 'order_id'],
-    affected=affected_records(ref('int_orders__changes')),
+    affected=kept(affected_records(ref('int_orders__changes'))),
 ) }},
 
 quarantined as (
