@@ -128,8 +128,9 @@ def _histories(events: st.SearchStrategy[Event]) -> st.SearchStrategy[History]:
 
 
 # Of the research database or of sales: no model reads both, and a build of one is half as long.
-_research = _histories(research_events)
-histories = st.one_of(_research, _research, _histories(st.one_of(*(sales_events,) * 4, *builds)))
+research_histories = _histories(research_events)
+sales_histories = _histories(st.one_of(*(sales_events,) * 4, *builds))
+histories = st.one_of(research_histories, research_histories, sales_histories)
 
 
 # What happens in the field, in one history: for where there is time for one only.

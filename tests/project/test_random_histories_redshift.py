@@ -26,7 +26,12 @@ from tests.project.grounds import (
     clear,
     without_builds,
 )
-from tests.project.histories import A_BIT_OF_ALL, histories
+from tests.project.histories import (
+    A_BIT_OF_ALL,
+    histories,
+    research_histories,
+    sales_histories,
+)
 from tests.project.replay import ReplayedDbt
 from tests.standin.server import Settings, StandIn
 
@@ -104,14 +109,22 @@ def test_one_history_of_all(redshift_ground: Ground) -> None:
 
 
 @pytest.mark.ci
-@settings(SAME, max_examples=25)
-@given(history=histories)
-def test_histories(redshift_ground: Ground, history: History) -> None:
+@settings(SAME, max_examples=16)
+@given(history=research_histories)
+def test_histories_of_research(redshift_ground: Ground, history: History) -> None:
     assert redshift_ground.build(history) == redshift_ground.replay(history)
 
 
 @pytest.mark.ci
-@settings(SAME, max_examples=100)
+@pytest.mark.xdist_group("histories of sales on redshift")  # beside the others: they take longest
+@settings(SAME, max_examples=9)
+@given(history=sales_histories)
+def test_histories_of_sales(redshift_ground: Ground, history: History) -> None:
+    assert redshift_ground.build(history) == redshift_ground.replay(history)
+
+
+@pytest.mark.ci
+@settings(SAME, max_examples=60)
 @given(history=histories)
 def test_replayed_histories(redshift_ground: Ground, history: History) -> None:
     redshift_ground.replay(history)
