@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from loaders.contracts import Contract
@@ -59,6 +59,8 @@ def find_records(
             places += _places(contract, staging, item, source_key, values)
         except MovedError:
             gone.append(item.key)
+    if not any(place.counts for place in places):  # none has them all: they cannot tell
+        places = [replace(place, counts=True) for place in places]
     return Reread(tuple(places), tuple(gone))
 
 
@@ -100,6 +102,8 @@ def _texts(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         for part in value.values():
             yield from _texts(part)
+    elif isinstance(value, bool):
+        yield str(value).lower()
     elif isinstance(value, str):
         yield value.strip(" ")
         if _HOURS_ONLY.search(value):
