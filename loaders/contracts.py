@@ -145,6 +145,12 @@ class Contract:
         """`source.table`, the table's name in the ledger and in messages."""
         return f"{self.source}.{self.table}"
 
+    @property
+    def twins(self) -> tuple[str, str]:
+        """The names of the tables that hold copies of one table: of CSV files and of Parquet."""
+        plain = self.name.removesuffix("_parquet")
+        return plain, f"{plain}_parquet"
+
 
 def load_contracts(project_dir: Path) -> tuple[Contract, ...]:
     """Every contract of the dbt project, by name.

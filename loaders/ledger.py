@@ -266,10 +266,10 @@ class Ledger:
     def earlier_rows(self, batch: Batch) -> int | None:
         """Return the rows of the newest live export before this one, or None if it is the first."""
         found = self._db.fetch(
-            f"select b.rows_loaded from {self._name('batches')} b where b.source_table = %s "
+            f"select b.rows_loaded from {self._name('batches')} b where b.source_table in (%s, %s) "
             f"and b.version_at < %s and {self.is_live('b')} "
             "order by b.version_at desc, b.export_key desc, b.batch_id desc limit 1",
-            (batch.contract.name, batch.version_at),
+            (*batch.contract.twins, batch.version_at),
         )
         return int(found[0][0]) if found else None
 

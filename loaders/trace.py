@@ -46,15 +46,15 @@ def trace_measurement(
     """
     schemas = warehouse.schemas
     normalized = schemas.intermediate("int_measurements__normalized").sql
-    # Of a batch's versions of a measurement, the one that current_measurements takes.
-    versions = (
-        "select v.*, row_number() over (partition by measurement_key, _batch_id order by "
-        f"copy_rank, updated_at desc nulls last, row_hash) as version_rank from {normalized} v"
-    )
     sources = ", ".join(f"n.source_{name}" for name in _VALUES)
+    # Of a batch's versions of a measurement, the one that current_measurements takes.
     rows = [
         f"select '{mart}', m.measurement_id, m.source_system, {reasons}, m._batch_id, "
-        f"n.source_key, {sources} from {schemas.marts(mart).sql} m inner join ({versions}) n "
+        f"n.source_key, {sources} from {schemas.marts(mart).sql} m inner join ("
+        "select v.*, row_number() over (partition by measurement_key, _batch_id order by "
+        f"copy_rank, updated_at desc nulls last, row_hash) as version_rank from {normalized} v "
+        f"where measurement_key in (select measurement_key from {schemas.marts(mart).sql} "
+        "where measurement_id = %s)) n "
         "on n.measurement_key = m.measurement_key and n._batch_id = m._batch_id "
         "where m.measurement_id = %s and n.version_rank = 1"
         for mart, reasons in (
@@ -62,7 +62,7 @@ def trace_measurement(
             ("quarantined_measurements", "m.quarantine_reasons"),
         )
     ]
-    found = warehouse.fetch(" union all ".join(rows), (measurement_id, measurement_id))
+    found = warehouse.fetch(" union all ".join(rows), (measurement_id,) * 4)
     found += _observations(warehouse, measurement_id)
     if not found:
         raise UsageError(

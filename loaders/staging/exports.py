@@ -12,8 +12,9 @@ from fnmatch import fnmatchcase
 from loaders.contracts import LAST_MODIFIED, VERSION_AT, CompleteWhen, Load
 from loaders.staging.objects import MovedError, StagedObject
 
-# Of an RDS snapshot's export: written beside the databases' folders, with the export's status.
+# Of an RDS snapshot's export, beside the databases' folders: its status; that of its tables.
 RDS_EXPORT_INFO = "export_info_*.json"
+RDS_TABLES_INFO = "export_tables_info_*.json"
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ def group(
     ignored: list[StagedObject] = []
     for staged in objects:
         rest = staged.key[len(base) :]
-        is_signal = signal is not None and fnmatchcase(rest.rpartition("/")[2], signal)
+        name = rest.rpartition("/")[2]
+        is_signal = signal is not None and fnmatchcase(name, signal)
+        if signal == RDS_EXPORT_INFO and fnmatchcase(name, RDS_TABLES_INFO):
+            continue
         if not is_signal and not is_data(rest):
             ignored.append(staged)
             continue
@@ -102,8 +106,12 @@ def _version(load: Load, rest: str, staged: StagedObject) -> tuple[str, datetime
     found = re.match(f"{re.escape(before)}([^/]+?){ending}", rest)
     if not found:
         raise UnversionedError(f"the key does not begin with {load.path}{pattern}")
+    matched = found[0]
+    if load.complete_when and load.complete_when.rds_export:
+        # Of one time there are several when a task failed and was started again.
+        matched += rest[len(matched) :].partition("/")[0] + "/"
     try:
-        return found[0], parse_version(found[1])
+        return matched, parse_version(found[1])
     except ValueError:
         raise UnversionedError(f"{found[1]!r} in the key is not an ISO 8601 time") from None
 

@@ -40,8 +40,8 @@ class TablePlan:
     """What one table's load would do; `batches` are in the order in which they must load.
 
     `refusals` will be recorded, `standing` ones were: both need a person. `skipped` files are
-    loaded already; `ignored` are the keys of objects that match neither `files` nor the marker, or
-    correct a content that does not count (any more); empty objects aside.
+    loaded already, or correct a content that does not count any more; `ignored` are the keys of
+    objects that match neither `files` nor the marker, empty ones aside.
     """
 
     contract: Contract
@@ -159,7 +159,7 @@ def _plan_files(
     for staged in listed.values():
         corrected = corrected_key(staged.key)
         if corrected and staged.key != _correction(corrected, listed, state, replaces):
-            ignored.append(staged)
+            skipped += 1
             continue
         current = state.current.get(staged.key)
         requeued = _requeued(staged, state)

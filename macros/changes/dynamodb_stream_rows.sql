@@ -60,8 +60,13 @@ streamed as (
         {% for name in lists -%}
         {%- set path = ['dynamodb', 'NewImage', name] -%}
         case
-            when not ({{ json_exists('document', path) }}) or {{ json_exists('document', path + ['NULL']) }} then 'null'
-            else coalesce({{ json_type('document', path + ['L']) }}, 'other')
+            when {{ json_type('document', path + ['L']) }} = 'array' then 'array'
+            when
+                {% for type in ['S', 'N', 'BOOL', 'B', 'M', 'SS', 'NS', 'BS'] -%}
+                {{ json_exists('document', path + [type]) }}{{ ' or ' if not loop.last }}
+                {%- endfor %}
+                then 'other'
+            else 'null'
         end as {{ name }}_type,
         {% endfor %}
         ---------- load

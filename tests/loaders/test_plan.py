@@ -18,6 +18,7 @@ from loading import EXPERIMENTS, MEASUREMENTS, contract_of, export
 from loaders.contracts import Contract
 from loaders.ledger import FileRow, LiveBatch, TableState
 from loaders.staging.batches import BatchLimits
+from loaders.staging.corrections import correction_key
 from loaders.staging.exports import parse_version
 from loaders.staging.objects import StagedObject
 from loaders.staging.plan import Place, TablePlan, plan_table, unclaimed
@@ -293,6 +294,13 @@ def test_export_times_are_read_in_both_iso_forms(time: datetime) -> None:
     time = time.replace(microsecond=0)
     assert parse_version(time.strftime("%Y%m%dT%H%M%SZ").zfill(16)) == time
     assert parse_version(time.isoformat() + "+00:00") == time
+
+
+def test_a_correction_of_what_no_longer_counts_is_not_unclaimed(measurements: Contract) -> None:
+    state = TableState.of([loaded("1.csv", 7, etag="b", generation=2)], [LiveBatch(7)])
+    outdated = correction_key(measured("1.csv").key, "a")
+    planned = plan(measurements, [measured("1.csv", etag="b"), staged(outdated)], state)
+    assert (planned.batches, planned.skipped, planned.ignored) == ((), 2, ())
 
 
 def test_what_no_contract_takes_is_told_from_what_another_takes() -> None:

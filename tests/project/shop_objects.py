@@ -112,10 +112,10 @@ FIRST_ORDERS: Sequence[Record] = (
     _but(order(79, "float"), ApproximateCreationDateTime=1590969780.0),
     _but(order(80, "kinesis"), ApproximateCreationDateTime=1590969780123),
     _but(order(81, "text"), ApproximateCreationDateTime="2020-06-01T00:00:00Z"),
-    *(
-        order(82 + at, f"i{at}", items=items)
-        for at, items in enumerate(({"S": "[]"}, {"M": {"L": {"L": []}}}, {"NULL": True}, {}))
-    ),
+    order(82, "i0", items={"S": "[]"}),
+    order(83, "i1", items={"M": {"L": {"L": []}}}),
+    order(84, "i2", items={"NULL": True}),
+    order(85, "i3", items={"BOOL": False}),
     order(86, "i4", items={"SS": ["p1"]}),
     order(87, "i4", "REMOVE", items={"SS": ["p1"]}),
 )  # fmt: skip

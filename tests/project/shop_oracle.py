@@ -199,8 +199,7 @@ def _change(table: str, record: Mapping[str, Any]) -> Change:
                 reasons.append("ordered_at_out_of_range")
             reasons += _judged("total", fields["total"], 2)
             items = _at(record, "dynamodb", "NewImage", "items")
-            is_list = isinstance(_at(items, "L"), list)
-            if items is not None and "NULL" not in items and not is_list:
+            if isinstance(items, dict) and not items.keys() <= {"L", "NULL"}:
                 reasons.append("items_not_a_list")
         names = ("user_id", "status") if table == "orders" else USER[:-1]
         long = [key, *(fields[column] for column in names)]

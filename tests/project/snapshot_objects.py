@@ -41,13 +41,13 @@ Parts = Sequence[Sequence[Mapping[str, Any]]]
 
 
 def snapshot(
-    at: str, tables: Mapping[str, Parts], status: str = "COMPLETE"
+    at: str, tables: Mapping[str, Parts], status: str = "COMPLETE", task: str = "nightly"
 ) -> Iterator[StagedObject]:
     """Yield an export's objects: a file a part of a table, and what RDS says of the export.
 
     `at` is the snapshot's time, YYYYMMDD; the rows are given by what differs from RECORDS.
     """
-    name = f"nightly-{at}"
+    name = f"{task}-{at}"
     root = f"research_db/snapshots/exported_at={at}T000000Z/{name}/"
     for table, parts in tables.items():
         schema = pa.schema([(c, NUMBERS.get(c, pa.string())) for c in RECORDS[table]])
@@ -59,6 +59,9 @@ def snapshot(
             yield StagedObject(f"{root}research/public.{table}/1/{part}", body.getvalue())
         yield StagedObject(f"{root}research/public.{table}/1/_SUCCESS", b"")
     yield StagedObject(f"{root}research/public.rooms/1/part-00000.gz.parquet", b"not ours")
+    about = [{"target": f"research.public.{table}", "status": status} for table in tables]
+    tables_info = json.dumps({"perTableStatus": about}).encode()
+    yield StagedObject(f"{root}export_tables_info_{name}_from_1_to_{len(about)}.json", tables_info)
     info = {"exportTaskIdentifier": name, "status": status, "percentProgress": 100}
     yield StagedObject(f"{root}export_info_{name}.json", json.dumps(info).encode())
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from loaders.load_run import make_plan
 from tests.project import snapshot_objects
 from tests.project.desk import Desk
 from tests.project.dimension_oracle import Export, experiment_rows, history, location_rows
@@ -124,3 +125,37 @@ def test_a_snapshot_waits_until_rds_says_that_it_is_complete(empty: Desk) -> Non
     empty.put(info.key, info.body)
     loaded = empty.load()
     assert (loaded.waiting, loaded.rows) == ((), 1)
+
+
+def test_a_task_that_failed_and_was_started_again_is_another_export(empty: Desk) -> None:
+    failed = [[{"experiment_id": "e1"}], [{"experiment_id": "e2"}]]
+    for task, parts, status in (
+        ("a", failed, "FAILED"),
+        ("b", [[{"experiment_name": "Again"}]], "COMPLETE"),
+        ("c", failed, "IN_PROGRESS"),
+    ):
+        for item in snapshot_objects.snapshot("20200101", {"experiments": parts}, status, task):
+            empty.put(item.key, item.body)
+    loaded = empty.load()
+    assert loaded.rows == 1
+    assert [waiting.missing.rpartition(" ")[2] for waiting in loaded.waiting] == [
+        "FAILED", "IN_PROGRESS",
+    ]  # fmt: skip
+    assert empty.rows("select experiment_name from raw_research_db.experiments_parquet") == [
+        ("Again",)
+    ]
+    with empty.project.warehouse() as warehouse:
+        plan = make_plan(empty.project.contracts, warehouse, empty.project.staging)
+    assert {key.rpartition("public.")[2] for key in plan.unclaimed} == {
+        "rooms/1/part-00000.gz.parquet"
+    }
+
+
+def test_an_export_that_shrank_is_refused_whichever_way_it_comes(empty: Desk) -> None:
+    empty.put_experiments("20200101", *({"experiment_id": f"e{n}"} for n in range(5)))
+    assert empty.load().rows == 5
+    for item in snapshot_objects.snapshot("20200201", {"experiments": [[{}]]}):
+        empty.put(item.key, item.body)
+    assert [file.reason for file in empty.load().refused] == ["shrunk_export"]
+    empty.put_experiments("20200301", {})
+    assert [file.reason for file in empty.load().refused] == ["shrunk_export"] * 2
