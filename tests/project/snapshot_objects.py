@@ -93,4 +93,4 @@ def first() -> Iterator[StagedObject]:
             {"measurement_id": "p6", "measured_at": None},
         ],
     ]  # fmt: skip
-    yield from snapshot("20190101", {"measurements": measurements, **dimensions})
+    yield from snapshot("20100101", {"measurements": measurements, **dimensions})
