@@ -19,7 +19,7 @@ test: $(VENV)/dev.installed ## set up and run the tests
 	@$(BIN)/python -m pytest -m "not slow and not ci and not redshift" -n 2 --dist loadgroup
 
 test-long: $(VENV)/dev.installed ## the longer tests: crashes, faults, histories, Redshift's stand-in (an hour or so)
-	@$(BIN)/python -m pytest -m ci -n 2 --dist loadgroup $(TESTS)
+	@$(BIN)/python -m pytest -m ci -n 3 --dist loadgroup $(TESTS)
 
 test-redshift: $(VENV)/dev.installed ## run the parity test on your own Redshift; says which variables it needs
 	@$(BIN)/python -m pytest -m redshift -rs

@@ -10,6 +10,7 @@ settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
 pytest_plugins = [
+    "tests.tallies",
     "tests.servers",
     "tests.standin.fixtures",
     "tests.project.both",

@@ -23,6 +23,7 @@ from loaders.contracts import Contract
 from loaders.formats.json_form import JsonForm
 from loaders.load_run import make_plan
 from loaders.warehouse.base import Warehouse
+from tests.tallies import tally
 
 SAMPLE = 3  # in make test so many points of each scenario; make test-long takes all
 # What a load does, as the watched drivers name it: the enumeration must have seen each of these.
@@ -92,7 +93,12 @@ class Target:
         return lab_of(self.name, self.connection, self.client, self.bucket, name)
 
 
-@pytest.fixture(params=["postgres", "redshift"])
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=pytest.mark.xdist_group(f"kills on {name}"))
+        for name in ("postgres", "redshift")
+    ]
+)
 def target(request: pytest.FixtureRequest) -> Target:
     """Give a target; only its own servers are started."""
     prefix = f"k{uuid.uuid4().hex[:8]}_"
@@ -238,7 +244,7 @@ def crash(target: Target, name: str, project: Path, deaths: int | None) -> None:
             error.add_note(where)
             raise
     assert_no_locks(target)
-    print(f"{target.name} {name}: {len(reached)} kill points, {len(killed)} killed, {rows} rows")
+    tally(f"{target.name} {name}: {len(reached)} kill points, {len(killed)} killed, {rows} rows")
 
 
 @pytest.mark.parametrize("name", ["append"])

@@ -16,6 +16,7 @@ from loading import MEASUREMENTS, Lab, contract_of
 from test_s3_faults import product_client
 
 from loaders.load_run import make_plan
+from tests.tallies import tally
 
 OBJECTS, LOADED, PAGE = 100_000, 99_000, 1000
 MEGABYTE = 1_000_000
@@ -107,5 +108,5 @@ def test_a_hundred_thousand_objects_are_planned_in_a_hundred_calls_and_bounded_m
             tracemalloc.stop()
     assert (plan.tables[0].skipped, plan.files) == (LOADED, OBJECTS - LOADED)
     assert listing.asked == list(range(0, OBJECTS, PAGE))
-    print(f"planned: {len(listing.asked)} calls, {held / MEGABYTE:.1f} MB at most")
+    tally(f"planned: {len(listing.asked)} calls, {held / MEGABYTE:.1f} MB at most")
     assert held < 120 * MEGABYTE  # for each object and its row in the ledger about 1 kB

@@ -21,6 +21,7 @@ from tests.servers import kill_server
 from tests.standin.faults import Faults
 from tests.standin.fixtures import Bucket
 from tests.standin.server import StandIn
+from tests.tallies import tally
 
 COMMIT = b"COMMIT\0"
 
@@ -66,7 +67,7 @@ def test_a_connection_cut_at_any_exchange_is_healed_by_the_same_run(
     calm = load_through(database, staging_bucket, tmp_path, name, 0, "before")
     for number in range(1, len(calm) + 1):
         load_through(database, staging_bucket, tmp_path, name, number, when)
-    print(f"postgres {name}: {len(calm)} exchanges cut {when}")
+    tally(f"postgres {name}: {len(calm)} exchanges cut {when}")
 
 
 @pytest.mark.ci
@@ -98,7 +99,7 @@ def test_a_fault_at_any_statement_on_redshift_is_healed_by_the_same_run(
         assert_healed(lab, scenario, contracts)
         struck += 1
     assert struck > 20
-    print(f"redshift {name}: {struck} statements, {fault}")
+    tally(f"redshift {name}: {struck} statements, {fault}")
 
 
 def test_the_server_gives_a_vanished_client_up_within_a_minute(lab: Lab) -> None:

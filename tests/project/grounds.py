@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 from loaders.dbt_runner import Dbt
@@ -20,6 +19,7 @@ from tests.project.histories import A_BIT_OF_ALL
 from tests.project.player import BUILD, Counted, Player, Tally, build_of
 from tests.project.replay import ReplayedDbt
 from tests.project.sales_events import SalesEvent
+from tests.tallies import tally
 
 PLAY = settings(
     deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
@@ -63,16 +63,14 @@ class Ground:
         play(Desk(self.project, self.replayed, source.selection), source, groups)
 
     @contextmanager
-    def reported(self, config: pytest.Config) -> Iterator[Ground]:
+    def reported(self) -> Iterator[Ground]:
         """Say at the end what was played and compared."""
         yield self
-        capture = config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
-            for kind, tally in (("built by dbt", self.built), ("replayed", self.copied)):
-                if tally.histories:
-                    print(f"\n{self.name}, {kind}: {tally}", end="")
-            if self.arrivals:
-                print(f"\n{self.name}: {self.arrivals} histories of sources' arrivals", end="")
+        for kind, played in (("built by dbt", self.built), ("replayed", self.copied)):
+            if played.histories:
+                tally(f"{self.name}, {kind}: {played}")
+        if self.arrivals:
+            tally(f"{self.name}: {self.arrivals} histories of sources' arrivals")
 
 
 def without_builds(history: History) -> History:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.project.desk import CORE, ROOT, Desk
 from tests.project.test_builds import FACTS, connection, empty
+from tests.tallies import tally
 
 __all__ = ["empty"]  # a fixture
 
@@ -97,7 +98,7 @@ def test_a_loader_beside_builds_shows_whole_batches_only(empty: Desk, builds: in
     marts = empty.marts()
     empty.build(*CORE, "--full-refresh")
     assert marts == empty.marts()
-    print(f"{loads[0]} loads beside {builds} builds, {reader.looks} looks, {len(staged)} rows")
+    tally(f"{loads[0]} loads beside {builds} builds, {reader.looks} looks, {len(staged)} rows")
 
 
 def start(desk: Desk, *arguments: str) -> subprocess.Popen[str]:

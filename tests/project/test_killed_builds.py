@@ -22,6 +22,7 @@ from tests.project.desk import CORE, ROOT, UNTESTED, Desk
 from tests.project.test_at_once import stage_batch, start
 from tests.project.test_builds import FACTS, connection, wait_for_lock
 from tests.servers import kill_server
+from tests.tallies import tally
 
 FACT = "research_warehouse.fact_measurements"
 TABLES = [
@@ -127,7 +128,7 @@ def test_a_server_killed_during_a_build_is_healed_by_one_run(
         assert desk.refresh().exit_code == 0
         desk.test()
         assert_whole(desk, ids)
-    print(f"server killed at {len(TABLES)} models, {len(ids)} facts")
+    tally(f"server killed at {len(TABLES)} models, {len(ids)} facts")
 
 
 def heal(desk: Desk, build: subprocess.Popen[str], ids: list[str]) -> None:

@@ -40,7 +40,6 @@ def postgres_ground(
     postgres: EmbeddedPostgres,
     dbt_environment: Path,
     built_from_nothing: str,
-    pytestconfig: pytest.Config,
 ) -> Iterator[Ground]:
     """Give PostgreSQL, built by dbt from nothing."""
     desk = Desk.open(ROOT, dbt_environment)
@@ -54,7 +53,7 @@ def postgres_ground(
         # As dbt connects. psycopg2 begins once: what follows a COMMIT commits by itself.
         lambda: psycopg2.connect(**desk.project.settings.connection),
     )
-    with Ground("PostgreSQL", desk.project, desk.dbt, replayed, reset).reported(pytestconfig) as it:
+    with Ground("PostgreSQL", desk.project, desk.dbt, replayed, reset).reported() as it:
         yield it
     desk.clear_bucket()
 

@@ -41,7 +41,6 @@ def redshift_ground(
     dbt_environment: Path,
     object_store: ObjectStore,
     tmp_path_factory: pytest.TempPathFactory,
-    pytestconfig: pytest.Config,
 ) -> Iterator[Ground]:
     """Give a stand-in of its own, whose database is replaced, built by dbt from nothing."""
     place = tmp_path_factory.mktemp("histories-redshift")
@@ -86,7 +85,7 @@ def redshift_ground(
             return connection
 
         replayed = ReplayedDbt(project.settings, connect)
-        with Ground("Redshift", project, dbt, replayed, reset).reported(pytestconfig) as ground:
+        with Ground("Redshift", project, dbt, replayed, reset).reported() as ground:
             yield ground
         clear(project.staging)
     standin.stop()
