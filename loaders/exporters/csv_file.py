@@ -6,6 +6,7 @@ import csv
 import gzip
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
@@ -23,6 +24,7 @@ from loaders.exporters.dataset import Block, Coded, Role, Text, Times, Variable
 _BLOCK_BYTES = 1 << 20
 _TRAILING = "\0trailing"  # no header can have this name
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,6})?)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
+_HOUR_ALONE = len("2024-01-31 12")  # which Arrow takes for a time
 _ZONE = r"\d{2}:\d{2}.*(Z|[+-]\d{2}:?\d{2})$"
 _PLACES = ("latitude", "longitude", "height_m", "station")
 
@@ -39,7 +41,7 @@ class CsvDataset:
             with self._open() as stream:
                 above = [self._line(stream) for _ in range(dialect.metadata_lines)]
                 self._header = self._read_header(self._line(stream))
-                self._records = sum(1 for line in stream if line.strip(b"\r\n"))
+                self._records = _count_records(stream)
         except (OSError, EOFError, zlib.error) as error:
             raise DataRefused(f"{path}: it cannot be read: {error}; copy it again") from None
         self.attributes: Mapping[str, Any] = {
@@ -197,6 +199,9 @@ class CsvDataset:
             expected = f"a time like {' or '.join(self._dialect.time_formats)}"
             self._refuse_unless(pc.is_valid(times), texts, where, first, expected)
             return _as_numpy(times)
+        if not pc.any(pc.equal(pc.binary_length(texts), _HOUR_ALONE)).as_py():
+            with suppress(pa.ArrowInvalid):  # a zone, or no time
+                return _as_numpy(texts.cast(pa.timestamp("us")))
         iso = pc.match_substring_regex(texts, _ISO_TIME)
         self._refuse_unless(iso, texts, where, first, "an ISO 8601 time")
         zoned = pc.match_substring_regex(texts, _ZONE)
@@ -231,8 +236,14 @@ class CsvDataset:
         self, batch: pa.RecordBatch, column: str, first: int
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         """Read a column of numbers; the second array says which are missing."""
+        null_texts = pa.array(self._dialect.null_texts, pa.string())
+        missing = pc.is_in(batch[column], null_texts)
+        if self._dialect.decimal == ".":
+            values = _plain_numbers(pc.if_else(missing, "0", batch[column]))
+            if values is not None:
+                return values, missing.to_numpy(zero_copy_only=False)
         texts = pc.utf8_trim_whitespace(batch[column])
-        missing = pc.is_in(texts, pa.array(self._dialect.null_texts, pa.string()))
+        missing = pc.is_in(texts, null_texts)
         point = f"[{self._dialect.decimal}]"
         grammar = rf"^[+-]?(\d+({point}\d*)?|{point}\d+)([eE][+-]?\d+)?$"
         good = pc.or_(missing, pc.match_substring_regex(texts, grammar))
@@ -266,6 +277,31 @@ class CsvDataset:
             f"give the file's dialect: --dialect {' or '.join(BUILT_IN)}, or a YAML file that says "
             "delimiter, encoding, decimal, null_texts, time, what to ignore"
         )
+
+
+def _count_records(stream: IO[bytes]) -> int:
+    """Count the lines that are not empty."""
+    count = 0
+    while block := stream.read(_BLOCK_BYTES):
+        block += stream.readline()
+        if b"\n\n" in block or b"\n\r" in block or block[:1] in b"\r\n":
+            count += sum(1 for line in block.split(b"\n") if line.strip(b"\r"))
+        else:
+            count += block.count(b"\n") + (not block.endswith(b"\n"))
+    return count
+
+
+def _plain_numbers(texts: pa.Array) -> NDArray[np.float64] | None:
+    """Return the numbers, or None when one of them needs another look: a blank, or no number.
+
+    Arrow reads what the grammar of `_numbers` says, and infinities and NaN beside it.
+    """
+    try:
+        values = texts.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
+    found: NDArray[np.float64] = values.to_numpy(zero_copy_only=False)
+    return found if np.isfinite(found).all() else None
 
 
 def _as_numpy(times: Any) -> Times:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,12 @@ _ARROW = {
     "double precision": pa.float64(),
     "timestamp": pa.timestamp("us"),
 }
+_TEXT = pa.string()
+_CODED = pa.dictionary(pa.int32(), _TEXT)
 ROW_GROUP_ROWS = 1 << 17
 """Some megabytes. Redshift reads a Parquet file of 128 MB or more in parallel, by row groups."""
 _SHORTENED = "…"
+_REPEATING = [name for name, kind in OBSERVATIONS.items() if kind.startswith("varchar")]
 
 
 @dataclass
@@ -83,12 +87,21 @@ class Counts:
 
 
 class ObservationWriter:
-    """Writes a file's observations in equal row groups; missing values become no rows."""
+    """Writes a file's observations in equal row groups; missing values become no rows.
+
+    A row group is written by another thread while the next one is read.
+    """
 
     def __init__(self, target: Path, experiment_id: str, file_id: str, place: str) -> None:
         self._constant = {"experiment_id": experiment_id, "file_id": file_id}
         self._place = place
-        self._writer = pq.ParquetWriter(target, schema(OBSERVATIONS), compression="snappy")
+        self._schema = schema(OBSERVATIONS, _CODED)
+        self._writer = pq.ParquetWriter(
+            target, self._schema, compression="snappy", use_dictionary=_REPEATING,
+            store_schema=False,  # readers see text, not codes
+        )  # fmt: skip
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
         self._waiting: list[pa.RecordBatch] = []  # less than a row group
         self.counts: dict[str, Counts] = {}
         """By variable, so far."""
@@ -127,36 +140,47 @@ class ObservationWriter:
             else _array(arrays[name], kind, rows)
             for name, kind in OBSERVATIONS.items()
         ]
-        batch = pa.record_batch(columns, schema=schema(OBSERVATIONS))
-        self._waiting.append(batch)
-        rows = pa.Table.from_batches(self._waiting)
-        if rows.num_rows >= ROW_GROUP_ROWS:
-            self._writer.write_table(rows.slice(0, ROW_GROUP_ROWS), ROW_GROUP_ROWS)
-            self._waiting = rows.slice(ROW_GROUP_ROWS).to_batches()
+        self._waiting.append(pa.record_batch(columns, schema=self._schema))
+        if sum(batch.num_rows for batch in self._waiting) >= ROW_GROUP_ROWS:
+            waiting = pa.Table.from_batches(self._waiting)
+            self._write_group(waiting.slice(0, ROW_GROUP_ROWS))
+            self._waiting = waiting.slice(ROW_GROUP_ROWS).to_batches()
 
     def close(self) -> None:
         """Write the rest and the end of the file."""
-        if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting), ROW_GROUP_ROWS)
-            self._waiting = []
-        self._writer.close()
+        with self._thread:
+            if self._waiting:
+                self._write_group(pa.Table.from_batches(self._waiting))
+                self._waiting = []
+            self._wait()
+            self._writer.close()
+
+    def _write_group(self, rows: pa.Table) -> None:
+        self._wait()
+        rows = rows.unify_dictionaries()  # else the writer gives codes up
+        self._writing = self._thread.submit(self._writer.write_table, rows, ROW_GROUP_ROWS)
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
 
     def _text(self, name: str, text: Text, keep: Flags, variable: Variable) -> pa.Array:
         rows = int(keep.sum())
         labels = text.labels if isinstance(text, Coded) else (text,)
         for label in labels:
             _check_length(OBSERVATIONS, name, label, f"{self._place}: variable {variable.name}")
-        if isinstance(text, Coded):
-            codes = pa.array(text.codes[keep].astype(np.int32))
-            return pa.DictionaryArray.from_arrays(codes, pa.array(labels, pa.string())).cast(
-                pa.string()
-            )
-        return pa.nulls(rows, pa.string()) if text is None else pa.repeat(text, rows)
+        if text is None:
+            return pa.nulls(rows, _CODED)
+        codes = text.codes[keep] if isinstance(text, Coded) else np.zeros(rows, np.intp)
+        absent = np.array([label is None for label in labels])[codes]
+        return pa.DictionaryArray.from_arrays(
+            pa.array(codes.astype(np.int32), mask=absent), [label or "" for label in labels]
+        )
 
 
-def schema(columns: Columns) -> pa.Schema:
+def schema(columns: Columns, text: pa.DataType = _TEXT) -> pa.Schema:
     """Return the Arrow types of a table's columns."""
-    return pa.schema([(name, _ARROW.get(kind, pa.string())) for name, kind in columns.items()])
+    return pa.schema([(name, _ARROW.get(kind, text)) for name, kind in columns.items()])
 
 
 def write_rows(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import math
+import re
 import tempfile
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -11,12 +13,14 @@ from typing import Any
 
 import pytest
 from hpc_files import INMET, observations
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from loaders.errors import DataRefused, UsageError
 from loaders.exporters.csv_dialect import BUILT_IN, CsvDialect, find_dialect
 
+GRAMMAR = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+ODD = ["nan(1)", "inf", "-Infinity", "0x1F", "1_000", "1e999", "1f", "--1"]
 NUMBERS = st.decimals(-(10**6), 10**6, places=3) | st.none()
 DIALECTS = st.builds(
     CsvDialect,
@@ -200,3 +204,37 @@ def test_a_dialect_that_is_none_says_which_fields_there_are(tmp_path: Path) -> N
         find_dialect(str(described))
     with pytest.raises(UsageError, match="no dialect 'exzel'; give one of plain, inmet"):
         find_dialect("exzel")
+
+
+@given(
+    st.lists(st.text("+-.eE0123456789", min_size=1, max_size=6) | st.sampled_from(ODD), max_size=4)
+)
+@example(["+1", "-.5", "1.", "1.e5"])
+def test_a_number_is_what_the_grammar_says(cells: list[str]) -> None:
+    """The short way for plain files reads the same numbers, and nothing else."""
+    numbers = [float(cell) for cell in cells if re.fullmatch(GRAMMAR, cell)]
+    content = "time,x\n" + "".join(f"2020-01-01,{cell}\n" for cell in cells)
+    if len(numbers) == len(cells) and all(map(math.isfinite, numbers)):
+        assert values(content) == numbers
+    else:
+        with pytest.raises(DataRefused, match=r"is not a (finite )?number"):
+            values(content)
+
+
+@given(st.lists(st.sampled_from(["2020-01-01,1\n", "\n", "\r\n", "2020-01-01,1\r\n"])))
+def test_empty_lines_are_no_records(lines: list[str]) -> None:
+    assert values("time,x\n" + "".join(lines)) == [1.0] * "".join(lines).count(",1")
+
+
+@pytest.mark.parametrize("time", ["2020-01-01 12", "2020-01-01 1200", "2020-01-01 25:00", "now"])
+def test_a_time_is_what_the_grammar_says(time: str) -> None:
+    with pytest.raises(DataRefused, match=r"ISO 8601|correct it"):
+        values(f"time,x\n2020-01-01,1\n{time},2\n")
+
+
+def values(content: str) -> list[float]:
+    """Return the values of a file."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "a.csv"
+        path.write_bytes(content.encode())
+        return [row["value"] for row in observations(path)]

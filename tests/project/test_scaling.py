@@ -35,3 +35,19 @@ def test_an_incremental_build_scans_no_history(demo: Desk) -> None:
     # One row: the end of a join whose other side turns out to be empty.
     assert len(read) == 4
     assert max(read.values()) <= 1, read
+
+
+def test_statistics_are_renewed_after_a_large_change_alone(demo: Desk) -> None:
+    analyzed = "select analyze_count from pg_stat_user_tables where relname = 'fact_measurements'"
+    rows = demo.rows("select count(*) from fact_measurements")[0][0]
+    demo.execute("analyze research_warehouse.fact_measurements")
+    counts = demo.rows(analyzed)
+    for name, new in (("few", rows // 20), ("many", rows // 8)):
+        hour = {"measured_at": "2013-06-01T00:00:00Z", "temperature": "1.5"}
+        demo.put_measurements(name, *(hour | {"measurement_id": f"{name}{n}"} for n in range(new)))
+        demo.load()
+        demo.build()
+        demo.execute("select pg_stat_force_next_flush()")
+        counts += demo.rows(analyzed)
+    ((before,), few, many) = counts
+    assert (few, many) == ((before,), (before + 1,))

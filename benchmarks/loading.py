@@ -1,0 +1,181 @@
+r"""Loading files from S3 into raw, ledger and metadata columns included, beside what users take.
+
+Ours runs as a process of its own and reads the staging bucket of the S3 emulator; psql's \copy
+reads an uncompressed file on disk, over one connection. Both end with the same rows in a table of
+the same columns; the peer's has no batch, no time and no ledger.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+
+from benchmarks.measure import Comparison, Run, compare, in_process, timed
+from benchmarks.site import BUCKET, ROOT, Site
+from benchmarks.stations import as_records, station_hours
+from loaders.load_run import load
+from loaders.project import Project
+
+CSV = "research_db/measurements/"
+PEERS = Path(sys.prefix) / "peers"  # `make bench` installs peers.txt there
+PLAIN_COPY = r"psql \copy of the plain file"
+PARQUET = (
+    "research_db/snapshots/exported_at=20240101T000000Z/nightly/research/public.measurements/1/"
+)
+
+
+def files(site: Site, data: Path | None, rows: int, rounds: int) -> Iterator[Comparison]:
+    r"""Compare loads of the same rows as gzip CSV and as Parquet with \copy and with dlt."""
+    records = as_records(station_hours(data, rows))
+    text = pa.table({name: records[name].cast(pa.string()) for name in records.column_names})
+    plain = site.folder / "plain.csv"
+    pc.write_csv(text, plain)
+    plain.chmod(0o644)
+
+    def copy() -> Run:
+        with site.connect() as connection:
+            connection.execute("drop table if exists copied")
+            columns = ", ".join(f"{name} text" for name in records.column_names)
+            connection.execute(f"create table copied ({columns})")
+        return timed(lambda: _psql(site, f"\\copy copied from '{plain}' (format csv, header)"))
+
+    for name, count, reach in (("gzip CSV, 4 files", 4, 0.9), ("gzip CSV, 1 file", 1, None)):
+        stage(
+            site, {f"{CSV}{n}.csv.gz": gzipped(part) for n, part in enumerate(_parts(text, count))}
+        )
+        yield compare(
+            Comparison(name, "warehouse load", PLAIN_COPY, reach, rows),
+            lambda: load_staged(site, rows), copy, rounds,
+        )  # fmt: skip
+    parts = {f"{PARQUET}part-{n}.parquet": _parquet(p) for n, p in enumerate(_parts(records, 4))}
+    stage(site, parts)
+    yield compare(
+        Comparison("Parquet, 4 files", "warehouse load", PLAIN_COPY, 0.6, rows),
+        lambda: load_staged(site, rows), copy, rounds,
+    )  # fmt: skip
+    yield compare(
+        Comparison(
+            "Parquet, 4 files", "warehouse load", "dlt, Arrow tables through ADBC", 0.25, rows,
+            note="dlt reads each file with pyarrow and inserts Parquet by ADBC: its fastest path",
+        ),
+        lambda: load_staged(site, rows), lambda: _dlt(site, rows), rounds,
+    )  # fmt: skip
+
+
+def memory(site: Site, data: Path | None, rows: int, _rounds: int) -> Iterator[Comparison]:
+    """Compare the loader's peak memory for one file of a hundredth of the rows, and of all."""
+    hours = station_hours(data, rows)
+    peaks = {}
+    for count in (rows // 100, rows):
+        records = as_records(hours.slice(0, count))
+        text = pa.table({name: records[name].cast(pa.string()) for name in records.column_names})
+        for kind, key, body in (
+            ("gzip CSV", f"{CSV}one.csv.gz", gzipped(text)),
+            ("Parquet", f"{PARQUET}part-0.parquet", _parquet(records)),
+        ):
+            stage(site, {key: body})
+            peaks[kind, count] = load_staged(site, count).peak_mb or 0.0
+    for kind in ("gzip CSV", "Parquet"):
+        yield Comparison(
+            f"peak memory of a load, {kind}", f"a file of {rows:,} rows",
+            f"a file of {rows // 100:,} rows", None, rows,
+            note="to reach: CSV at most 200 MB" if kind == "gzip CSV" else "",
+            unit="MB",
+            ours_runs=[Run(peaks[kind, rows])],
+            peer_runs=[Run(peaks[kind, rows // 100])],
+        )  # fmt: skip
+
+
+def stage(site: Site, objects: dict[str, bytes]) -> None:
+    """Put these objects into an empty bucket."""
+    staging = site.project.staging
+    for item in list(staging.list("")):
+        staging.client.delete_object(Bucket=BUCKET, Key=item.key)
+    for key, body in objects.items():
+        staging.client.put_object(Bucket=BUCKET, Key=key, Body=body)
+
+
+def _parts(table: pa.Table, count: int) -> Iterator[pa.Table]:
+    size = -(-len(table) // count)
+    for start in range(0, len(table), size):
+        yield table.slice(start, size)
+
+
+def gzipped(table: pa.Table) -> bytes:
+    """Return a table as gzip CSV with a header."""
+    body = io.BytesIO()
+    pc.write_csv(table, body)
+    return gzip.compress(body.getvalue(), 6)
+
+
+def _parquet(table: pa.Table) -> bytes:
+    body = io.BytesIO()
+    pq.write_table(table, body, compression="zstd")
+    return body.getvalue()
+
+
+def load_staged(site: Site, rows: int) -> Run:
+    """Load everything that is staged into empty tables."""
+    with site.connect() as connection:
+        tables = connection.execute(
+            "select format('%I.%I', schemaname, tablename) from pg_tables "
+            "where schemaname in ('raw_research_db', 'ledger')"
+        ).fetchall()
+        connection.execute(f"truncate {', '.join(name for (name,) in tables)}")
+    run = in_process(load_all, site.folder)
+    ((loaded,),) = site.fetch("select sum(rows_loaded) from ledger.batches")
+    if loaded != rows:
+        raise RuntimeError(f"{loaded} of {rows} rows were loaded")
+    return run
+
+
+def load_all(profiles: Path) -> None:
+    """Do what `warehouse load` does; runs in a process of its own."""
+    project = Project.open(ROOT, "bench", profiles)
+    result = load(project.contracts, project.connect, project.staging, workers=2)
+    if result.refused:
+        raise RuntimeError(str(result.refused))
+
+
+def _psql(site: Site, command: str) -> None:
+    names = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD"}
+    environment = {f"PG{names[k]}": str(site.connection[k]) for k in names}
+    psql = shutil.which("psql")
+    if psql is None:
+        raise RuntimeError("psql is not installed; it is the peer of this comparison")
+    subprocess.run(
+        [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command],
+        env={**os.environ, **environment, "PGDATABASE": site.connection["dbname"]},
+        check=True,
+    )
+
+
+def _dlt(site: Site, rows: int) -> Run:
+    with site.connect() as connection:
+        connection.execute("drop schema if exists by_dlt cascade")
+    directory = site.folder / "dlt"
+    shutil.rmtree(directory, ignore_errors=True)
+    url = "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**site.connection)
+    script = str(Path(__file__).with_name("peer_dlt.py"))
+    done = subprocess.run(
+        [str(PEERS / "bin/python"), script, BUCKET, PARQUET, url, str(directory)],
+        env={**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    seconds, peak = done.stdout.split()[-2:]
+    ((loaded,),) = site.fetch("select count(*) from by_dlt.measurements")
+    if loaded != rows:
+        raise RuntimeError(f"dlt loaded {loaded} of {rows} rows")
+    return Run(float(seconds), float(peak))
