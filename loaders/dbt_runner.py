@@ -49,6 +49,11 @@ class Dbt:
             *("--target", settings.target),
         ]
 
+    @property
+    def manifest(self) -> Manifest | None:
+        """The project as dbt has parsed it; None before the first command."""
+        return self._runner.manifest
+
     def invoke(self, command: str, *arguments: str) -> DbtOutcome:
         """Run one command.
 
