@@ -263,10 +263,29 @@ def status(options: Options) -> None:
 @cli.command()
 @click.argument("sql")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
-@click.option("--limit", type=click.IntRange(min=1), help="Print at most so many rows.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many rows.")
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a file instead, of any size: *.parquet keeps the types, or *.csv.",
+)
 @_common
-def query(options: Options, sql: str, as_csv: bool, limit: int | None) -> None:
-    """Run one read-only statement and print its rows. Marts need no schema name."""
+def query(options: Options, sql: str, as_csv: bool, limit: int | None, out: Path | None) -> None:
+    """Run one read-only statement and print its rows. Marts need no schema name.
+
+    On a terminal a long answer goes through the pager. Ctrl-C cancels the statement.
+    """
+    try:
+        if out:
+            _query_to_file(options, sql, limit, out)
+        else:
+            _query_to_stdout(options, sql, as_csv, limit)
+    except KeyboardInterrupt:
+        click.echo("warehouse: interrupted; the statement is cancelled", err=True)
+        raise SystemExit(130) from None
+
+
+def _query_to_stdout(options: Options, sql: str, as_csv: bool, limit: int | None) -> None:
     with options.open().reader() as warehouse, warehouse.query(sql) as result:
         rows: Iterator[tuple[Any, ...]] = islice(result.rows, limit)
         if as_csv:
@@ -275,7 +294,25 @@ def query(options: Options, sql: str, as_csv: bool, limit: int | None) -> None:
             records = [dict(zip(result.columns, row, strict=True)) for row in rows]
             display.print_json(records, sys.stdout)
         else:
-            display.print_table(result.columns, rows)
+            display.print_pages(result.columns, rows)
+        if limit and next(result.rows, None) is not None:
+            click.echo(f"the first {limit} rows; there are more", err=True)
+
+
+def _query_to_file(options: Options, sql: str, limit: int | None, out: Path) -> None:
+    from loaders.query_files import check_form, write_file  # pyarrow takes a while to import
+
+    check_form(out)
+    project = options.open()
+    with (
+        project.reader() as warehouse,
+        warehouse.batches(sql, limit, lambda: project.staging) as answer,
+    ):
+        rows = write_file(answer, out)
+    if options.as_json:
+        display.print_json({"file": out, "rows": rows}, sys.stdout)
+    else:
+        click.echo(f"{rows} rows in {out} ({display.human_bytes(out.stat().st_size)})")
 
 
 @cli.command()

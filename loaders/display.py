@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 from unicodedata import category
 
+import click
 from pydantic import BaseModel
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+ROWS_PER_PAGE = 1000
+LINES_OF_HEAD = 5  # of a table: what stands around its rows, and the prompt
 
 
 def print_table(
@@ -32,6 +38,38 @@ def print_table(
     if not console.is_terminal:
         # A pipe has no width: whatever reads it gets whole values, a row a line.
         console.width = 10_000
+    console.print(_table(columns, rows, title))
+
+
+def print_pages(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows as tables of a page each, read as they are needed.
+
+    On a terminal what is longer than the screen goes through the pager: leave it, and no further
+    row is read.
+    """
+    rows = iter(rows)
+    console = Console()
+    first = list(islice(rows, ROWS_PER_PAGE))
+    if not console.is_terminal or len(first) + LINES_OF_HEAD < console.height:
+        print_table(columns, first)
+        while page := list(islice(rows, ROWS_PER_PAGE)):
+            print_table(columns, page)
+        return
+
+    def text() -> Iterator[str]:
+        page = first
+        while page:
+            out = Console(file=StringIO(), width=console.width)
+            out.print(_table(columns, page))
+            yield out.file.getvalue()  # type: ignore[attr-defined]
+            page = list(islice(rows, ROWS_PER_PAGE))
+
+    click.echo_via_pager(text())
+
+
+def _table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None
+) -> Table:
     table = Table(title=title, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], int | float | Decimal) for row in rows)
@@ -43,7 +81,7 @@ def print_table(
         )
     for row in rows:
         table.add_row(*(Text(printable(_as_text(value))) for value in row))
-    console.print(table)
+    return table
 
 
 def print_json(value: object, out: TextIO) -> None:
@@ -88,6 +126,8 @@ def _as_text(value: object) -> str:
         return repr(value)[2:-1]
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=_as_text, ensure_ascii=False)
     return str(value)
 
 

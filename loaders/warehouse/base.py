@@ -6,13 +6,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from loaders.contracts import Column, Contract
 from loaders.ledger import Ledger
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome, PlannedFile
 from loaders.staging.objects import Staging
 from loaders.warehouse.database import Database
+
+if TYPE_CHECKING:
+    from loaders.warehouse.arrow_rows import Batches  # pyarrow takes a while to import
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,16 @@ class Warehouse(Database, ABC):
 
     @abstractmethod
     def query(self, sql: str) -> AbstractContextManager[QueryResult]:
-        """Run one statement that can only read."""
+        """Run one statement that can only read. Leaving the block early cancels it."""
+
+    @abstractmethod
+    def batches(
+        self, sql: str, limit: int | None, staging: Callable[[], Staging]
+    ) -> AbstractContextManager[Batches]:
+        """Run one statement that can only read, for an answer of any size, in bounded memory.
+
+        `staging` is asked for where the answer comes by way of the bucket.
+        """
 
     @abstractmethod
     def close(self) -> None:

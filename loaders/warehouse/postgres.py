@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import psycopg
 from psycopg import errors
@@ -42,6 +42,9 @@ from loaders.warehouse.outcomes import (
     scanned,
 )
 from loaders.warehouse.types import from_postgres
+
+if TYPE_CHECKING:
+    from loaders.warehouse.arrow_rows import Batches
 
 KEEPALIVES = {"keepalives": 1, "keepalives_idle": 30, "keepalives_interval": 10}
 # The same for the server's side: what a vanished client has locked is free within a minute.
@@ -325,6 +328,24 @@ class PostgresWarehouse(Warehouse):
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:
         """See Warehouse."""
+        with self._reading(sql) as (columns, rows):
+            yield QueryResult(tuple(name for name, _, _ in columns), rows)
+
+    @contextmanager
+    def batches(
+        self, sql: str, limit: int | None, staging: Callable[[], Staging]
+    ) -> Iterator[Batches]:
+        """See Warehouse."""
+        from loaders.warehouse.arrow_rows import AnswerColumn, in_batches
+
+        with self._reading(sql) as (columns, rows):
+            yield in_batches([AnswerColumn(*column) for column in columns], rows, limit)
+
+    @contextmanager
+    def _reading(
+        self, sql: str
+    ) -> Iterator[tuple[list[tuple[str, int, int]], Iterator[tuple[Any, ...]]]]:
+        """Yield a statement's columns, with type and modifier, and its rows as they arrive."""
         with _translated():
             try:
                 with self._connection.transaction():
@@ -334,13 +355,13 @@ class PostgresWarehouse(Warehouse):
                     columns = self._described(sql)
                     stream = self._connection.cursor().stream(sql.encode(), size=ROWS_PER_FETCH)
                     with closing(cast(Generator[tuple[Any, ...]], stream)) as rows:
-                        yield QueryResult(columns, rows)
+                        yield columns, rows
             except psycopg.OperationalError:
                 raise
             except psycopg.Error as error:
                 raise UsageError(f"the query failed: {str(error).strip()}") from None
 
-    def _described(self, sql: str) -> tuple[str, ...]:
+    def _described(self, sql: str) -> list[tuple[str, int, int]]:
         """Return the columns of a statement without running it; refuse several statements."""
         server = self._connection.pgconn
         encoding = self._connection.info.encoding
@@ -349,7 +370,10 @@ class PostgresWarehouse(Warehouse):
                 raise errors.error_from_result(answer, encoding)
         if not answer.nfields:
             raise UsageError("the statement returns no rows: `query` is for one that reads")
-        return tuple((answer.fname(nr) or b"").decode(encoding) for nr in range(answer.nfields))
+        return [
+            ((answer.fname(nr) or b"").decode(encoding), answer.ftype(nr), answer.fmod(nr))
+            for nr in range(answer.nfields)
+        ]
 
     def close(self) -> None:
         """See Warehouse."""

@@ -48,9 +48,8 @@ from loaders.warehouse.outcomes import (
 )
 from loaders.warehouse.redshift_errors import RefusedError
 from loaders.warehouse.redshift_session import RedshiftSession, definition
-from loaders.warehouse.redshift_work import check_unmoved, remove_work, rewrite
+from loaders.warehouse.redshift_work import WORK, check_unmoved, remove_work, rewrite
 
-WORK = "_warehouse/"  # below the staging root: manifests and files in canonical form
 LOGGED_NAME = 256  # characters of a file name in sys_load_error_detail
 
 

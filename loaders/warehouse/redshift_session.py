@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
 
 import redshift_connector
 from redshift_connector import error as driver
@@ -14,9 +15,14 @@ from loaders import ledger
 from loaders.contracts import Column, Contract
 from loaders.errors import UsageError, WarehouseError
 from loaders.identifiers import Schemas, TableName, quote_identifier
+from loaders.staging.objects import Staging
 from loaders.warehouse.base import ExistingColumn, LeftOut, QueryResult, Warehouse
 from loaders.warehouse.redshift_errors import RefusedError, translated
+from loaders.warehouse.redshift_work import WORK, remove_work
 from loaders.warehouse.types import from_redshift
+
+if TYPE_CHECKING:
+    from loaders.warehouse.arrow_rows import Batches
 
 CASE_OF_NAMES = "enable_case_sensitive_super_attribute"
 ROWS_PER_FETCH = 500
@@ -40,6 +46,7 @@ class RedshiftSession(Warehouse):
 
     def __init__(self, connection: Mapping[str, Any], schemas: Schemas) -> None:
         self.schemas = schemas
+        self._parameters = connection
         with translated():
             self._connection = redshift_connector.connect(
                 **KEEPALIVES, **connection, application_name="warehouse"
@@ -170,10 +177,47 @@ class RedshiftSession(Warehouse):
 
     @contextmanager
     def query(self, sql: str) -> Iterator[QueryResult]:
-        """See Warehouse."""
+        """See Warehouse. The driver reads the whole answer before its first row."""
         # In a read-only transaction UNLOAD still writes to S3, and COMMIT ends it.
         if not _READING.match(sql):
             raise UsageError("`query` is for one statement that reads: SELECT, WITH, SHOW, EXPLAIN")
+        with self._reading() as cursor:
+            cursor.execute(sql)
+            if cursor.description is None:
+                raise UsageError("the statement returns no rows: `query` is for one that reads")
+            names = tuple(_text(column[0]) for column in cursor.description)
+            yield QueryResult(names, _stream(cursor))
+
+    @contextmanager
+    def batches(
+        self, sql: str, limit: int | None, staging: Callable[[], Staging]
+    ) -> Iterator[Batches]:
+        """See Warehouse. The answer comes by way of the bucket: UNLOAD, then its objects."""
+        from loaders.warehouse.arrow_rows import AnswerColumn, in_batches
+        from loaders.warehouse.redshift_unload import no_rows_of, unload_statement, unloaded
+
+        reading = _READING.match(sql)
+        if not reading or reading[2].lower() not in ("select", "with"):
+            raise UsageError("a file is for one statement that reads: SELECT or WITH")
+        bucket = staging()
+        work = f"{bucket.root}{WORK}query-{uuid4().hex}/"
+        try:
+            with self._reading() as cursor:
+                cursor.execute(unload_statement(sql, f"s3://{bucket.bucket}/{work}", limit))
+            answer = unloaded(bucket, work)
+            if answer is None:  # no row, and so no object that says the types
+                with self._reading() as cursor:
+                    cursor.execute(no_rows_of(sql))
+                    columns = [AnswerColumn(_text(c[0]), c[1]) for c in cursor.description]
+                answer = in_batches(columns, (), None)
+            yield answer
+        finally:
+            remove_work(bucket, work)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        """Yield a cursor in a read-only transaction; what it runs is cancelled on an interrupt."""
+        session = self.fetch("select pg_backend_pid()")[0][0]
         try:
             with translated(), self._connection.cursor() as cursor:
                 cursor.execute(
@@ -181,16 +225,21 @@ class RedshiftSession(Warehouse):
                 )
                 cursor.execute("begin read only")
                 cursor.paramstyle = "numeric"  # % is an operator here, not a parameter
-                cursor.execute(sql)
-                if cursor.description is None:
-                    raise UsageError("the statement returns no rows: `query` is for one that reads")
-                names = tuple(_text(column[0]) for column in cursor.description)
-                yield QueryResult(names, _stream(cursor))
+                yield cursor
         except RefusedError as error:
             raise UsageError(f"the query failed: {error}") from None
+        except KeyboardInterrupt:
+            self._cancel(int(session))
+            raise
         finally:
             with suppress(WarehouseError):
                 self.execute("rollback")
+
+    def _cancel(self, session: int) -> None:
+        """Cancel what the session runs, from another one: this one waits for its answer."""
+        self.close()
+        with suppress(WarehouseError), closing(type(self)(self._parameters, self.schemas)) as other:
+            other.fetch("select pg_cancel_backend(%s)", (session,))
 
     def close(self) -> None:
         """See Warehouse."""

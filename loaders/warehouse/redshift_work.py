@@ -1,4 +1,4 @@
-"""Objects that a load on Redshift writes below its work prefix, and looks at again."""
+"""Objects that a load or a query on Redshift writes below its work prefix, and looks at again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from loaders.formats.scanners import Form, Scanner
 from loaders.staging.batches import FileOutcome
 from loaders.staging.objects import Staging
 from loaders.warehouse.copy_statement import Source, as_rewritten
+
+# Below the staging root: manifests, files in canonical form, answers.
+WORK = "_warehouse/"
 
 
 def rewrite(scanner: Scanner, form: Form, staging: Staging, key: str) -> Source:

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import signal
+import time
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from loaders.errors import UsageError
 from loaders.identifiers import Schemas
+from loaders.query_files import write_file
+from loaders.staging.objects import Staging
 from loaders.warehouse.redshift import RedshiftWarehouse
+from loaders.warehouse.redshift_unload import unload_statement
 from tests.standin.fixtures import Bucket
 from tests.standin.server import StandIn
 
 
-@pytest.fixture
-def warehouse(standin: StandIn) -> Iterator[RedshiftWarehouse]:
-    """Give a connection to a warehouse with one table, which must stay as it is."""
-    schemas = Schemas(f"t{uuid.uuid4().hex[:12]}")
+def connect(standin: StandIn, schemas: Schemas) -> RedshiftWarehouse:
     connection = {
         "host": standin.host,
         "port": standin.port,
@@ -25,7 +32,14 @@ def warehouse(standin: StandIn) -> Iterator[RedshiftWarehouse]:
         "user": standin.user,
         "password": standin.password,
     }
-    made = RedshiftWarehouse(connection, schemas)
+    return RedshiftWarehouse(connection, schemas)
+
+
+@pytest.fixture
+def warehouse(standin: StandIn) -> Iterator[RedshiftWarehouse]:
+    """Give a connection to a warehouse with one table, which must stay as it is."""
+    schemas = Schemas(f"t{uuid.uuid4().hex[:12]}")
+    made = connect(standin, schemas)
     made.execute(f"create schema {schemas.target}")
     made.execute(f"create table {schemas.target}.t as select 1 as a")
     yield made
@@ -90,3 +104,140 @@ def test_the_transaction_itself_is_read_only(warehouse: RedshiftWarehouse) -> No
     with pytest.raises(Exception, match="read-only transaction"):
         warehouse.execute(f"delete from {warehouse.schemas.target}.t")
     warehouse.execute("rollback")
+
+
+def write(
+    warehouse: RedshiftWarehouse, bucket: Bucket, sql: str, to: Path, limit: int | None = None
+) -> int:
+    staging = Staging(bucket.client, bucket.name, "prefix/")
+    with warehouse.batches(sql, limit, lambda: staging) as answer:
+        assert all(key.startswith("prefix/_warehouse/query-") for key in bucket.keys(""))
+        rows = write_file(answer, to)
+    assert bucket.keys() == []  # what went by way of the bucket is gone
+    return rows
+
+
+MANY = """
+    with digits as (
+        select 0 as d union all select 1 union all select 2 union all select 3 union all select 4
+        union all select 5 union all select 6 union all select 7 union all select 8 union all
+        select 9
+    )
+    select a.d * 10 + b.d as n from digits as a cross join digits as b order by n desc
+"""
+
+
+def test_a_large_answer_comes_by_way_of_the_bucket(
+    warehouse: RedshiftWarehouse, bucket: Bucket, tmp_path: Path
+) -> None:
+    sql = r"""
+        select a, cast(1.5 as decimal(10, 4)) as measured, 'it''s a \\ ' as text,
+            timestamp '0001-01-01 00:00:00' as since, cast(null as bigint) as nothing
+        from t; """
+    assert write(warehouse, bucket, sql, tmp_path / "x.parquet") == 1
+    table = pq.read_table(tmp_path / "x.parquet")
+    assert table.schema.types == [
+        pa.int32(), pa.decimal128(10, 4), pa.string(), pa.timestamp("us"), pa.int64(),
+    ]  # fmt: skip
+    (row,) = table.to_pylist()
+    since = datetime(1, 1, 1)
+    assert list(row.values()) == [1, Decimal("1.5"), "it's a \\ ", since, None]
+    with warehouse.query(sql) as result:
+        assert list(result.rows) == [tuple(row.values())]
+
+
+def test_a_file_has_the_order_of_the_query(
+    warehouse: RedshiftWarehouse, bucket: Bucket, tmp_path: Path
+) -> None:
+    assert write(warehouse, bucket, MANY, tmp_path / "x.csv") == 100
+    assert (tmp_path / "x.csv").read_text().split() == ["n", *map(str, range(99, -1, -1))]
+
+
+@pytest.mark.parametrize(
+    ("sql", "limit", "rows"),
+    [
+        (MANY, 7, 7),
+        (f"{MANY} limit 5", None, 5),
+        (f"{MANY} limit 5;", 7, 5),
+        (f"{MANY} limit 5 offset 98", None, 2),
+        ("select a from t -- limit 0", None, 1),
+    ],
+)
+def test_limits(
+    warehouse: RedshiftWarehouse,
+    bucket: Bucket,
+    tmp_path: Path,
+    sql: str,
+    limit: int | None,
+    rows: int,
+) -> None:
+    assert write(warehouse, bucket, sql, tmp_path / "x.csv", limit) == rows
+
+
+def test_an_answer_without_rows_has_its_columns(
+    warehouse: RedshiftWarehouse, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where UNLOAD writes no object for it."""
+    none = "select a, 'x' as b from t where a > 1;"
+    assert write(warehouse, bucket, none, tmp_path / "x.parquet") == 0
+    assert pq.read_schema(tmp_path / "x.parquet").names == ["a", "b"]
+    monkeypatch.setattr("loaders.warehouse.redshift_unload.unloaded", lambda *_: None)
+    assert write(warehouse, bucket, none, tmp_path / "y.parquet") == 0
+    assert pq.read_schema(tmp_path / "y.parquet").types == [pa.int32(), pa.string()]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["show search_path", "delete from t", "select 1; delete from t", "select a into u from t"],
+)
+def test_no_file_of_anything_else(
+    warehouse: RedshiftWarehouse, bucket: Bucket, tmp_path: Path, sql: str
+) -> None:
+    with pytest.raises(UsageError):
+        write(warehouse, bucket, sql, tmp_path / "x.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_role_authorizes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAREHOUSE_COPY_ROLE", "arn:aws:iam::1:role/r")
+    monkeypatch.setenv("WAREHOUSE_COPY_REGION", "eu-west-1")
+    assert unload_statement("select 1", "s3://b/p/") == (
+        "unload ('select 1') to 's3://b/p/' iam_role 'arn:aws:iam::1:role/r' format parquet "
+        "parallel off region 'eu-west-1'"
+    )
+
+
+@pytest.mark.parametrize("unloading", [False, True])
+def test_an_interrupt_cancels_the_statement(
+    warehouse: RedshiftWarehouse, standin: StandIn, bucket: Bucket, tmp_path: Path, unloading: bool
+) -> None:
+    """It waits for an answer then: the statement is cancelled from another session."""
+    many = f"{warehouse.schemas.target}.many"
+    warehouse.execute(f"create table {many} as {MANY}")
+    endless = "select count(*) as n from many a, many b, many c, many d, many e, many f"
+    active = "from pg_stat_activity where state = 'active' and query ~ 'many [f]'"
+
+    def interrupt(*_: object) -> None:
+        assert standin.admin(f"select count(*) {active}") == [["1"]]
+        raise KeyboardInterrupt
+
+    def ask() -> None:
+        if unloading:
+            write(other, bucket, endless, tmp_path / "x.csv")
+        with other.query(endless):
+            pass
+
+    other = connect(standin, warehouse.schemas)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        other.close()
+    end = time.monotonic() + 10
+    while standin.admin(f"select count(*) {active}") != [["0"]]:
+        assert time.monotonic() < end
+    warehouse.execute(f"drop table {many}")
+    assert (bucket.keys(), list(tmp_path.iterdir())) == ([], [])

@@ -41,6 +41,7 @@ async def plan_unload(tokens: list[Token], session: Session) -> Plan:
     """Return the plan of an UNLOAD. Raises SqlError for options that are not known."""
     check_parameters(tokens)
     options = parse_unload(tokens)
+    _check_limit(lex(options.query))
     query = render(await translate_query(lex(options.query), session.backend))
 
     async def run(backend: Backend) -> str:
@@ -56,6 +57,15 @@ async def plan_unload(tokens: list[Token], session: Session) -> Plan:
         return "UNLOAD"
 
     return Plan(run=run)
+
+
+def _check_limit(tokens: Sequence[Token]) -> None:
+    """Refuse a LIMIT at the query's own level, as Redshift does [UNLOAD]."""
+    depth = 0
+    for token in tokens:
+        depth += (token.text == "(") - (token.text == ")")
+        if token.spells("LIMIT") and not depth:
+            raise SqlError("0A000", "Limit clause is not supported")
 
 
 def _text(value: Any, column: Column) -> str | None:
