@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from dbt.cli.main import dbtRunner
 
+from tests.project.star import PAGE, page_with, picture
+
 PROJECT = Path(__file__).parents[2]
 # A profile that is never connected with: parsing asks for one.
 PROFILE = """
@@ -162,3 +164,10 @@ def test_no_body_is_there_for_one_engine_alone() -> None:
         for engine, name in re.findall(r"macro (postgres|redshift)__(\w+)\(", path.read_text()):
             bodies.setdefault(name, set()).add(engine)
     assert {name: engines for name, engines in bodies.items() if len(engines) != 2} == {}
+
+
+def test_the_picture_of_the_star_is_up_to_date(manifest: dict[str, Any]) -> None:
+    """Else draw it: `dbt parse`, then `python -m tests.project.star target/manifest.json`."""
+    drawn = picture(manifest)
+    assert "fact_measurements -- experiment_key --> dim_experiments" in drawn
+    assert PAGE.read_text() == page_with(drawn)
