@@ -54,6 +54,20 @@ def _common(command: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
+def _log_format(command: F) -> F:
+    """Add --log-format, and pass as `log_json` whether it is json."""
+    return click.option(
+        "--log-format",
+        "log_json",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        envvar="WAREHOUSE_LOG_FORMAT",
+        callback=lambda context, option, value: value == "json",
+        help="json: a line for each batch on stderr, with ids, counts and seconds; no tables.",
+    )(command)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def cli() -> None:
     """Load staged exports into the warehouse, build the marts, look at what is there.
@@ -196,48 +210,59 @@ def plan(options: Options) -> None:
 
 @cli.command()
 @click.option("--workers", default=2, show_default=True, help="Connections that load at once.")
+@_log_format
 @_common
-def load(options: Options, workers: int) -> None:
+def load(options: Options, workers: int, log_json: bool) -> None:
     """Load what is new in the staging bucket, each object exactly once."""
     from loaders.load_run import load as load_all
+    from loaders.log_lines import JsonLines
 
-    project = options.open()
-    with reports.progress(enabled=not options.as_json) as on_progress:
+    log = JsonLines(sys.stderr if log_json else None)
+    talks = not (log_json or options.as_json)
+    with log.failures(), reports.progress(enabled=talks) as on_progress:
+        project = options.open()
         result = load_all(
             project.contracts,
             project.connect,
             project.staging,
             workers=workers,
             on_progress=on_progress,
+            on_batch=log.batch,
         )
+    log.load(result)
     if options.as_json:
         display.print_json(result, sys.stdout)
-    else:
+    elif talks:
         reports.print_load(result)
     raise SystemExit(result.exit_code)
 
 
 @cli.command()
 @click.option("--full-refresh", is_flag=True, help="Make everything anew from raw, history too.")
+@_log_format
 @_common
-def run(options: Options, full_refresh: bool) -> None:
+def run(options: Options, full_refresh: bool, log_json: bool) -> None:
     """Load, replay the exports of the dimensions in order, and build: the nightly job."""
+    from loaders.log_lines import JsonLines
     from loaders.nightly import run as run_all
 
-    project = options.open()
-    with reports.progress(enabled=not options.as_json) as on_progress:
+    log = JsonLines(sys.stderr if log_json else None)
+    talks = not (log_json or options.as_json)
+    with log.failures(), reports.progress(enabled=talks) as on_progress:
         result = run_all(
-            project,
-            quiet=options.as_json,
+            options.open(),
+            quiet=not talks,
             full_refresh=full_refresh,
             on_progress=on_progress,
-            on_loaded=(lambda loaded: None) if options.as_json else reports.print_load,
+            on_batch=log.batch,
+            on_loaded=reports.print_load if talks else log.load,
         )
+    log.build(result.load.run_id, result.build)
     if options.as_json:
         display.print_json(result, sys.stdout)
-    elif result.build is None:
+    elif talks and result.build is None:
         click.echo("nothing new: the marts are as the last build left them")
-    else:
+    elif talks and result.build:
         click.echo(f"dbt build: {result.build.summary}")
     raise SystemExit(result.load.exit_code)
 

@@ -42,6 +42,18 @@ class RefusedFile:
 
 
 @dataclass(frozen=True)
+class BatchDone:
+    """A batch that has just been loaded, or refused as a whole, and how long that took."""
+
+    run_id: str
+    outcome: BatchOutcome
+    seconds: float
+
+
+OnBatch = Callable[[BatchDone], None]
+
+
+@dataclass(frozen=True)
 class LoadResult:
     """What a run did. `moved` objects changed while it ran; the next run loads them."""
 
@@ -100,14 +112,15 @@ def load(
     workers: int = 2,
     backoff: Backoff | None = None,
     on_progress: OnProgress = lambda progress: None,
+    on_batch: OnBatch = lambda done: None,
 ) -> LoadResult:
     """Load all that is new, each object exactly once, whatever else is loading.
 
-    `on_progress` is called from the workers' threads, several at a time. Refused data is in the
-    result. Raises UsageError, or WarehouseError when PostgreSQL or S3 fail after retries; what
-    was committed until then stays and is not loaded again.
+    `on_progress` and `on_batch` are called from the workers' threads, several at a time. Refused
+    data is in the result. Raises UsageError, or WarehouseError when PostgreSQL or S3 fail after
+    retries; what was committed until then stays and is not loaded again.
     """
-    run = _Run(connect, staging, workers, backoff or Backoff(), on_progress)
+    run = _Run(connect, staging, workers, backoff or Backoff(), on_progress, on_batch)
     session = _Session(connect, run.backoff)
     outcome = "failed"
     try:
@@ -170,6 +183,7 @@ class _Run:
     workers: int
     backoff: Backoff
     on_progress: OnProgress
+    on_batch: OnBatch
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -240,11 +254,13 @@ class _Run:
             while True:
                 chain = queue.get_nowait()
                 for batch in chain:
+                    started = time.monotonic()
                     outcome = session.run(lambda warehouse: self._load_batch(warehouse, batch))  # noqa: B023
                     if outcome is None:
                         claimed.add(batch.contract.name)
                         break
                     outcomes.append(outcome)
+                    self.on_batch(BatchDone(self.run_id, outcome, time.monotonic() - started))
         except Empty:
             return outcomes, claimed
         finally:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loaders.dbt_runner import Dbt, DbtOutcome
-from loaders.load_run import LoadResult, load
+from loaders.load_run import LoadResult, OnBatch, load
 from loaders.project import Project
 from loaders.warehouse.base import OnProgress
 
@@ -31,6 +31,7 @@ def run(
     quiet: bool = False,
     full_refresh: bool = False,
     on_progress: OnProgress = lambda progress: None,
+    on_batch: OnBatch = lambda done: None,
     on_loaded: Callable[[LoadResult], None] = lambda result: None,
 ) -> RunResult:
     """Load, replay, build. Raises what `load` raises, and BuildFailed.
@@ -39,7 +40,12 @@ def run(
     everything anew from raw, the snapshots too.
     """
     loaded = load(
-        project.contracts, project.connect, project.staging, command="run", on_progress=on_progress
+        project.contracts,
+        project.connect,
+        project.staging,
+        command="run",
+        on_progress=on_progress,
+        on_batch=on_batch,
     )
     on_loaded(loaded)
     fingerprint = _fingerprint(project)

@@ -202,6 +202,7 @@ def test_loading_and_looking_let_nothing_out(ward: Ward) -> None:
     ward.run("setup", code=0)
     ward.run("plan")
     ward.run("plan", "--json")
+    assert '"event": "batch"' in ward.run("load", "--log-format", "json", code=1)
     ward.run("load", "--json", code=1)
     ward.run("load", code=1)
     ward.run("status")
@@ -231,7 +232,7 @@ def test_failures_let_nothing_out(ward: Ward) -> None:
         with ward.patch.context() as patch:
             patch.setenv("AWS_ENDPOINT_URL_S3", url.format(ward.secrets["endpoint"]))
             ward.run("plan")
-            ward.run("load")
+            assert '"event": "failed"' in ward.run("load", "--log-format", "json")
     ward.assert_nothing_leaked()
 
 
@@ -240,7 +241,8 @@ def test_builds_let_nothing_out(ward: Ward) -> None:
     """With dbt at debug level: when all goes well, when a model fails, when the log-in does."""
     stage(ward)
     ward.run("setup", code=0)
-    ward.run("run", "--json", code=1)  # data was refused
+    ward.run("run", "--log-format", "json", code=1)  # data was refused
+    ward.run("run", "--json", code=1)
     assert "m2" in ward.run("trace", "m2", code=0)
     ward.put("research_db/measurements/more.csv", _csv(MEASUREMENT, ({"measurement_id": "m9"},)))
     schema = f"s{ward.bucket.removeprefix('secrets-')}"
