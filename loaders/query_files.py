@@ -39,7 +39,8 @@ def write_file(answer: Batches, path: Path) -> int:
         with _replacing(path) as part:
             return _write_csv(answer, part) if path.suffix == ".csv" else _write(answer, part)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}") from None
+        reason = error.strerror or type(error).__name__
+        raise UsageError(f"{path} cannot be written: {reason}") from None
 
 
 @contextmanager
