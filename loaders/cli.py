@@ -341,6 +341,24 @@ def _query_to_file(options: Options, sql: str, limit: int | None, out: Path) -> 
 
 
 @cli.command()
+@click.option(
+    "--out",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file to write; target/report.html if not given.",
+)
+@_common
+def report(options: Options, out: Path | None) -> None:
+    """Write what the warehouse holds as one HTML file, for a browser without network."""
+    from loaders.report import make_report
+
+    written = make_report(options.open(), out)
+    if options.as_json:
+        display.print_json(written, sys.stdout)
+    else:
+        click.echo(f"{written.path} ({display.human_bytes(written.bytes)})")
+
+
+@cli.command()
 @click.option("--table", help="Only this source table, as `source.table`.")
 @click.option("--key", help="Only this object.")
 @click.option("--rows", "show_rows", is_flag=True, help="Show the refused records, escaped.")

@@ -145,14 +145,20 @@ def rejected_rows(
 
 
 def _wanted_and_last(db: Database) -> str:
-    """Return the condition on `f`, with parameters for table and key (None: any).
+    """Return the condition on `f`, with parameters for table and key (None: any)."""
+    return (
+        "f.source_table = coalesce(%s, f.source_table) "
+        f"and f.object_key = coalesce(%s, f.object_key) and {is_last_generation(db)}"
+    )
+
+
+def is_last_generation(db: Database) -> str:
+    """Return the condition that a row `f` of the ledger's files is its object's last generation.
 
     A requeued file stands until the next load has looked at it again.
     """
     return (
-        "f.source_table = coalesce(%s, f.source_table) "
-        "and f.object_key = coalesce(%s, f.object_key) "
-        f"and not exists (select 1 from {db.schemas.ledger('files').sql} n "
+        f"not exists (select 1 from {db.schemas.ledger('files').sql} n "
         "where n.source_table = f.source_table and n.bucket = f.bucket "
         "and n.object_key = f.object_key and n.generation > f.generation "
         "and n.status <> 'requeued')"

@@ -16,6 +16,7 @@ from loaders.embedded.local import LocalServers
 from loaders.load_run import make_plan
 from loaders.nightly import run
 from loaders.project import Project
+from loaders.report import make_report
 from loaders.settings import LOCAL_TARGET
 from loaders.staging.objects import Staging
 from loaders.warehouse.roles import set_up_roles
@@ -57,6 +58,8 @@ def _run(project: Project, servers: LocalServers) -> int:
         click.echo(f"dbt build: {result.build.summary}")
     with project.reader() as warehouse, warehouse.query(SUMMARY) as summary:
         print_table(summary.columns, summary.rows, title="monthly_temperature_summary (°C)")
+    click.secho("The same in pictures, for a browser:", bold=True)
+    click.echo(f"  {make_report(project).path}")
     click.secho("Go on:", bold=True)
     click.echo("  .venv/bin/warehouse up              keep the servers running, then")
     click.echo(f"  {servers.psql}")
