@@ -38,6 +38,7 @@ EARLIER_FOR_A_RANGE = 5
 DEVIATIONS = 3
 
 LOOKS = {
+    "aria": False,  # a chart is read as its text, and its numbers as a table
     "background": "transparent",
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
@@ -483,7 +484,7 @@ def run_chart(runs: Sequence[Run], kind: str, measure: Literal["rows", "seconds"
             {
                 "time": _utc(run.started_at),
                 "when": f"{run.started_at:%Y-%m-%d %H:%M:%S} UTC",
-                measure: round(values[number], 1),
+                measure: run.rows if measure == "rows" else round(run.seconds, 1),
                 "usual": _range(usual),
                 "verdict": verdict,
                 "low": usual and max(0.0, usual[0]),

@@ -190,7 +190,7 @@ def _overview(figures: Figures) -> Section:
         "The warehouse is empty. `warehouse setup` creates its tables, `warehouse plan` shows what "
         "is in the staging bucket, and `warehouse run` loads and builds it. `make demo` does all "
         "of it with real data, on this machine."
-        if figures.overview.ledger_is_open or not figures.measurements.measurements
+        if not _ledger_is_closed(figures)
         else _NO_LEDGER,
     )
 
@@ -334,7 +334,7 @@ def _loads(figures: Figures) -> Section:
         (),
         "Nothing was loaded yet: `warehouse plan` shows what is in the staging bucket, "
         "`warehouse run` loads it."
-        if figures.overview.ledger_is_open
+        if not _ledger_is_closed(figures)
         else _NO_LEDGER,
     )
 
@@ -379,6 +379,12 @@ def _papers(figures: Figures) -> Section:
         (),
         "There are no papers in the marts yet: the source is literature/ in the staging bucket.",
     )
+
+
+def _ledger_is_closed(figures: Figures) -> bool:
+    """Tell a ledger that this user may not read from one that is not there: marts came from it."""
+    marts = figures.measurements.measurements or figures.sales.sales or figures.papers.papers
+    return bool(marts) and not figures.overview.ledger_is_open
 
 
 def _groups(*groups: tuple[str, str, Iterable[Chart]]) -> tuple[Group, ...]:
