@@ -240,7 +240,7 @@ def fill(desk: Desk) -> None:
     """Write into every table that the report reads, more than it shows, with hostile names."""
     many = "generate_series(1, 20)"
     quantities = "".join(
-        f", {n}, {n} * 20, {n} * 400, 10 + {n}, 30" for n in ("24", "23", "0 + 24")
+        f", {n}, {n} * 20, {n} * 400, 10, 30" for n in ("24", "23", "0 + 24")
     )
     columns = "".join(
         f", {q}_n, {q}_sum, {q}_sum_of_squares, {q}_min, {q}_max"
