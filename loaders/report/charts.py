@@ -283,7 +283,7 @@ def distribution_chart(quantity: str, bins: Iterable[Bin], experiments: list[str
         .encode(
             alt.X("from:Q", bin="binned", title=f"daily mean of {quantity} ({unit})"),
             alt.X2("to:Q"),
-            alt.Y("days:Q", title="days", stack="zero"),
+            alt.Y("days:Q", title="days", stack="zero", axis=_WHOLE),
             _kind("experiment", experiments),
             tooltip=["experiment:N", "from:Q", "to:Q", "days:Q"],
         )
@@ -453,7 +453,7 @@ def batch_chart(batches: Sequence[Batch]) -> Chart:
             )
     chart = (
         alt.Chart(_data(rows))
-        .mark_point(filled=True, size=46, opacity=0.75)
+        .mark_point(filled=True, size=60, opacity=0.75)
         .encode(
             alt.X("rows:Q", title="rows of a batch", scale=alt.Scale(type="symlog"),
                   axis=alt.Axis(values=[0, 1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9],
@@ -504,7 +504,7 @@ def run_chart(runs: Sequence[Run], kind: str, measure: Literal["rows", "seconds"
     band = base.mark_area(color=FAINT, opacity=0.35, interpolate="step-after").encode(
         alt.Y("low:Q", title=title, scale=scale), alt.Y2("high:Q")
     )
-    points = base.mark_point(filled=True, size=46).encode(
+    points = base.mark_point(filled=True, size=60).encode(
         alt.Y(f"{measure}:Q", title=title, scale=scale),
         _verdict(),
         _verdict_shape(),
@@ -616,7 +616,7 @@ def years_chart(years: Sequence[tuple[int, int]]) -> Chart:
             alt.X("year:Q", bin="binned", title="year of publication",
                   axis=alt.Axis(format="d", labelOverlap=True, grid=False)),
             alt.X2("end:Q"),
-            alt.Y("papers:Q", title="papers"),
+            alt.Y("papers:Q", title="papers", axis=_WHOLE),
             tooltip=["year:Q", "papers:Q"],
         )
     )  # fmt: skip

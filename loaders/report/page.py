@@ -342,7 +342,7 @@ def _loads(figures: Figures) -> Section:
 def _sales(figures: Figures) -> Section:
     found = figures.sales
     tiles = (
-        Tile("revenue", f"{found.revenue:,} $", "US dollars"),
+        Tile("revenue", f"{found.revenue:,}", "US dollars"),
         _tile("sales", found.sales, "lines of orders"),
     )
     drawn = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import subprocess
+import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
@@ -28,7 +29,7 @@ from loaders.report.figures import (
     read_figures,
 )
 from loaders.warehouse.base import Warehouse
-from tests.project.desk import Desk
+from tests.project.desk import ROOT, Desk
 from tests.project.people import PASSWORD
 from tests.project.sites import Site
 
@@ -186,6 +187,11 @@ def test_a_file_that_cannot_be_written_is_told(
         make_report(empty.project, tmp_path / "file" / "report.html")
 
 
+def test_no_other_command_waits_for_the_charts() -> None:
+    code = "import sys, loaders.cli, loaders.demo.run; sys.exit('altair' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
 def test_a_value_is_judged_by_those_before_it() -> None:
     assert charts._judge(9, [1, 2, 3, 4]) == ("too few before it", None)
     assert charts._judge(12, [10, 10, 10, 10, 10])[0] == "usual"
@@ -239,9 +245,7 @@ class Page(HTMLParser):
 def fill(desk: Desk) -> None:
     """Write into every table that the report reads, more than it shows, with hostile names."""
     many = "generate_series(1, 20)"
-    quantities = "".join(
-        f", {n}, {n} * 20, {n} * 400, 10, 30" for n in ("24", "23", "0 + 24")
-    )
+    quantities = "".join(f", {n}, {n} * 20, {n} * 400, 10, 30" for n in ("24", "23", "0 + 24"))
     columns = "".join(
         f", {q}_n, {q}_sum, {q}_sum_of_squares, {q}_min, {q}_max"
         for q in ("temperature", "pressure", "humidity")
