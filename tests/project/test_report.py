@@ -371,6 +371,8 @@ def test_a_browser_draws_every_chart_and_has_nothing_to_say(
     told = [one["aria-label"] for one in seen.attributes if one.get("role") == "img"]
     assert len(told) == len(drawn)
     assert all(told)
+    ((measurements,),) = empty.rows("select sum(measurement_count) from daily_measurement_summary")
+    assert f"{measurements:,}" in seen.of["dd"]
     cells = seen.of["td"]
     assert sum(HOSTILE in cell for cell in cells) > 100
     assert {"4,711", "not_json", "invalid_temperature"} <= set(cells)
