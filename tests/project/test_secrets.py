@@ -209,6 +209,7 @@ def test_loading_and_looking_let_nothing_out(ward: Ward) -> None:
     ward.run("status", "--json")
     ward.run("rejects", "--json")
     ward.run("query", "select 1 / 0 as broken", code=2)
+    ward.run("report", "--out", str(ward.place / "target" / "report.html"), code=0)
     ward.assert_nothing_leaked()
     shown = ward.run("rejects", "--rows", "--json")
     assert REFUSED.encode().hex() in shown or REFUSED in shown
