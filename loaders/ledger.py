@@ -61,6 +61,15 @@ _TABLES = {
         invocation_id varchar(36) not null primary key, started_at timestamp not null,
         finished_at timestamp, db_user varchar(255), outcome varchar(32),
         fingerprint varchar(64)""",
+    # One row: from then on the column was so; a type is null where there is no such column.
+    "raw_columns": """
+        source_table varchar(255) not null, column_name varchar(127) not null,
+        contract_type varchar(64), raw_type varchar(64), observed_at timestamp not null""",
+    # One row: this topic was told of this breach. No key: what two tell it, it was told twice.
+    "alerts": """
+        breach_id varchar(32) not null, topic varchar(512) not null,
+        table_name varchar(255) not null, day date not null, measure varchar(64) not null,
+        verdict varchar(16) not null, message_id varchar(128), published_at timestamp not null""",
     "publish_lock": "x integer",
     "build_lock": "x integer",
 }

@@ -18,13 +18,18 @@ DBT_SCHEMAS = ("staging", "intermediate", "snapshots", "seeds")
 
 # Privilege -> tables of the ledger. No loader reads rejected rows, no build touches them.
 _LOADER = {
-    "select": ("files", "batches", "events", "runs", "publish_lock"),
-    "insert": ("files", "batches", "events", "runs", "rejected_rows"),
+    "select": ("files", "batches", "events", "runs", "publish_lock", "raw_columns", "alerts"),
+    "insert": (
+        "files", "batches", "events", "runs", "rejected_rows", "raw_columns", "alerts",
+    ),
     "update": ("files", "runs", "publish_lock"),  # of a lock: LOCK asks for it
     "delete": ("files",),
 }
 _BUILDER = {
-    "select": ("files", "batches", "events", "applied", "applied_versions", "builds", "build_lock"),
+    "select": (
+        "files", "batches", "events", "applied", "applied_versions", "builds", "build_lock",
+        "raw_columns",
+    ),
     "insert": ("applied", "applied_versions", "builds"),
     "update": ("builds", "build_lock"),
     "delete": ("applied", "applied_versions"),
@@ -78,7 +83,8 @@ def access_ddl(schemas: Schemas) -> list[str]:
         # One row: this user sees this experiment through the secure_* views.
         f"create table if not exists {schemas.access('experiment_access').sql} "
         "(user_name varchar(127) not null, experiment_id varchar(36) not null)",
-        # One row: builds let this role read what is `open` (marts) or `secure` (secure_* views).
+        # One row: builds let this role read what is `open` (marts), `secure` (secure_* views) or
+        # `quality` (data_quality_daily).
         f"create table if not exists {schemas.access('mart_readers').sql} "
         "(role_name varchar(127) not null, reads varchar(16) not null)",
     ]
@@ -121,7 +127,7 @@ def _grants(warehouse: Warehouse, roles: Roles, contracts: Sequence[Contract]) -
     def schema(part: str) -> str:
         return f"schema {quote_identifier(part)}"
 
-    yield grant("usage", schema(schemas.target), roles.readers, roles.restricted)
+    yield grant("usage", schema(schemas.target), roles.readers, roles.restricted, roles.loaders)
     for part in (schemas.target, *map(schemas.schema, DBT_SCHEMAS)):
         yield grant("usage, create", schema(part), roles.builders)
 
@@ -153,6 +159,7 @@ def _mart_readers(schemas: Schemas, roles: Roles, known: set[str]) -> Iterator[s
     table = schemas.access("mart_readers").sql
     for role, reads in (
         (roles.readers, "open"), (roles.readers, "secure"), (roles.restricted, "secure"),
+        (roles.loaders, "quality"),
     ):  # fmt: skip
         row = f"role_name = {quote_literal(role)} and reads = {quote_literal(reads)}"
         if role in known:

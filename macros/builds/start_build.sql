@@ -14,7 +14,7 @@
     has no database session any more, and is taken over; should it wake up, its claims fail. -#}
 {% macro take_build() -%}
     {%- set builds = source('ledger', 'builds') -%}
-    {%- for table in [builds, source('access', 'mart_readers')] -%}
+    {%- for table in [builds, source('ledger', 'raw_columns'), source('access', 'mart_readers')] -%}
         {%- if adapter.get_relation(table.database, table.schema, table.identifier) is none -%}
             {{ exceptions.raise_compiler_error(
                 'There is no table ' ~ table.identifier ~ ' in schema ' ~ table.schema

@@ -33,6 +33,7 @@ MAY_READ = {
     "snapshots": {"intermediate", "source ledger"},
     "marts": {"source ledger", "source access"},
     "summaries": {"source ledger", "source access"},
+    "observability": {"source ledger", "source access"},
     "secure": {"source access"},
 }
 # Pattern -> why no model, test, analysis or macro may have it (portability's macros aside).

@@ -1,0 +1,61 @@
+-- What the loads of a UTC day brought. A load counts on its own day, whatever replaced it later.
+with loads as (
+
+    select
+        source_table,
+        cast(loaded_at as date) as day,
+        mode,
+        sum(rows_loaded) as rows_loaded,
+        sum(rows_rejected) as rows_rejected,
+        sum(files) as files,
+        count(*) as batches
+    from {{ source('ledger', 'batches') }}
+    group by source_table, cast(loaded_at as date), mode
+
+),
+
+files as (
+
+    select
+        source_table,
+        cast(recorded_at as date) as day,
+        sum(case when status = 'refused' then 1 else 0 end) as refused_files
+    from {{ source('ledger', 'files') }}
+    group by source_table, cast(recorded_at as date)
+
+)
+
+select
+    source_table as table_name,
+    day,
+    'volume' as kind,
+    'rows_loaded' as measure,
+    cast(sum(rows_loaded) as decimal(18, 4)) as value
+from loads
+group by source_table, day
+union all
+-- An export may come in any number of files.
+select
+    source_table,
+    day,
+    'volume',
+    case when mode = 'snapshot' then 'rows_per_export' else 'rows_per_file' end,
+    {{ share('rows_loaded', "case when mode = 'snapshot' then batches else files end") }}
+from loads
+union all
+select
+    source_table,
+    day,
+    'volume',
+    'rejected_share',
+    {{ share('sum(rows_rejected)', 'sum(rows_loaded) + sum(rows_rejected)') }}
+from loads
+group by source_table, day
+union all
+select
+    source_table,
+    day,
+    'volume',
+    'refused_files',
+    cast(refused_files as decimal(18, 4))
+from files
