@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from loaders import display, reports
-from loaders.errors import WarehouseError
+from loaders.errors import UsageError, WarehouseError
 from loaders.project import Project, find_project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -270,19 +270,60 @@ def run(options: Options, full_refresh: bool, log_json: bool) -> None:
 @cli.command()
 @_common
 def status(options: Options) -> None:
-    """Show what is loaded, what waits, what was refused, and who is loading or building."""
+    """Show what is not as usual, what is loaded, waits and was refused, and who is loading."""
     from loaders.history import recent_runs, table_status
     from loaders.load_run import make_plan
+    from loaders.quality import recent_quality
 
     project = options.open()
     with project.warehouse() as warehouse:
+        quality = recent_quality(warehouse)
         tables = table_status(warehouse)
         runs = recent_runs(warehouse)
         planned = make_plan(project.contracts, warehouse, project.staging)
     if options.as_json:
-        display.print_json({"tables": tables, "runs": runs, "plan": planned}, sys.stdout)
+        document = {"quality": quality, "tables": tables, "runs": runs, "plan": planned}
+        display.print_json(document, sys.stdout)
     else:
+        reports.print_quality(quality)
         reports.print_status(tables, runs, planned)
+
+
+@cli.command()
+@click.option("--topic", envvar="WAREHOUSE_ALERT_TOPIC", help="ARN of the SNS topic.")
+@click.option(
+    "--days",
+    type=click.IntRange(min=0),
+    default=35,
+    show_default=True,
+    help="Only breaches of the last days: older ones are history.",
+)
+@click.option("--dry-run", is_flag=True, help="Only show what would be published.")
+@_common
+def alert(options: Options, topic: str | None, days: int, dry_run: bool) -> None:
+    """Publish breaches of data quality to an SNS topic, each once, and print them.
+
+    The topic is --topic, or the variable WAREHOUSE_ALERT_TOPIC.
+    """
+    from loaders.alerts import new_breaches, publish
+    from loaders.quality import recent_quality
+
+    project = options.open()
+    if topic is None and not dry_run:
+        raise UsageError("give --topic ARN or set WAREHOUSE_ALERT_TOPIC, or look with --dry-run")
+    destination = project.topic(topic) if topic else None
+    with project.warehouse() as warehouse:
+        quality = recent_quality(warehouse, days)
+        if quality is None:
+            raise UsageError("nothing has been judged yet that this user may read: `warehouse run`")
+        breaches = new_breaches(warehouse, quality.breaches, topic)
+        if destination and not dry_run:
+            publish(warehouse, breaches, destination)
+    if options.as_json:
+        document = {"judged_on": quality.judged_on, "topic": topic, "dry_run": dry_run}
+        display.print_json(document | {"breaches": breaches}, sys.stdout)
+    else:
+        reports.print_breaches(breaches, quality, None if dry_run else topic)
 
 
 @cli.command()

@@ -11,6 +11,7 @@ from pathlib import Path
 from loaders.dbt_runner import Dbt, DbtOutcome
 from loaders.load_run import LoadResult, OnBatch, load
 from loaders.project import Project
+from loaders.schema_history import observe_columns
 from loaders.warehouse.base import OnProgress
 
 # What a build depends on besides the data.
@@ -19,7 +20,10 @@ _PROJECT_FILES = ("models", "macros", "seeds", "snapshots", "tests/dbt", "dbt_pr
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run did; `build` is None when neither data nor project have changed since the last."""
+    """What a run did; `build` is None when neither data nor project have changed since the last.
+
+    The first run of a day judges the data's quality all the same: that nothing came is news, too.
+    """
 
     load: LoadResult
     build: DbtOutcome | None
@@ -48,10 +52,15 @@ def run(
         on_batch=on_batch,
     )
     on_loaded(loaded)
+    with project.warehouse() as warehouse:
+        observe_columns(warehouse, project.contracts)
     fingerprint = _fingerprint(project)
-    if _is_built(project, fingerprint) and not full_refresh:
-        return RunResult(loaded, None)
     dbt = Dbt(project.settings, quiet=quiet)
+    if _is_built(project, fingerprint) and not full_refresh:
+        if not _was_built_today(project):
+            dbt.invoke("build", "--select", "path:models/observability")
+            _record_built(project, fingerprint)
+        return RunResult(loaded, None)
     if full_refresh:
         dbt.invoke("run-operation", "reset_snapshots")
     replay_exports(dbt)
@@ -113,6 +122,16 @@ def _is_built(project: Project, fingerprint: str) -> bool:
             f"select fingerprint from {builds} order by started_at desc limit 1"  # noqa: S608
         )
     return bool(last) and last[0][0] == fingerprint
+
+
+def _was_built_today(project: Project) -> bool:
+    with project.warehouse() as warehouse:
+        builds = warehouse.schemas.ledger("builds").sql
+        found = warehouse.fetch(
+            f"select cast(max(started_at) as date) = cast({warehouse.now} as date) "  # noqa: S608
+            f"from {builds} where outcome = 'success'"
+        )
+    return bool(found[0][0])
 
 
 def _record_built(project: Project, fingerprint: str) -> None:

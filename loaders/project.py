@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from loaders.contracts import Contract, load_contracts
 from loaders.errors import UsageError
@@ -16,6 +16,9 @@ from loaders.secrets_manager import fill_in_credentials
 from loaders.settings import Settings, resolve_settings
 from loaders.staging.objects import Staging
 from loaders.warehouse.base import Warehouse
+
+if TYPE_CHECKING:
+    from loaders.alerts import Topic
 
 PROJECT_FILE = "dbt_project.yml"
 
@@ -47,27 +50,38 @@ class Project:
     @cached_property
     def staging(self) -> Staging:
         """The staging bucket, with credentials as the AWS tools find them."""
+        client = self._aws_client("s3", self.settings.aws_environment.get("AWS_DEFAULT_REGION"))
+        return Staging(client, self.settings.bucket, self.settings.prefix)
+
+    def topic(self, arn: str) -> Topic:
+        """Return an SNS topic; of the embedded target, the emulator's. Raises UsageError."""
+        from loaders.alerts import Topic, region_of
+
+        return Topic(self._aws_client("sns", region_of(arn)), arn)
+
+    def _aws_client(self, service: Literal["s3", "sns"], region: str | None) -> Any:
         import boto3  # takes a third of a second, which `query` need not wait for
         from botocore.config import Config
         from botocore.exceptions import BotoCoreError
 
         environment = self.settings.aws_environment
+        new_client: Callable[..., Any] = boto3.client
         try:
-            client = boto3.client(
-                "s3",
-                endpoint_url=environment.get("AWS_ENDPOINT_URL_S3"),
+            return new_client(
+                service,
+                endpoint_url=environment.get("AWS_ENDPOINT_URL_S3"),  # the emulator has SNS, too
                 aws_access_key_id=environment.get("AWS_ACCESS_KEY_ID"),
                 aws_secret_access_key=environment.get("AWS_SECRET_ACCESS_KEY"),
-                region_name=environment.get("AWS_DEFAULT_REGION"),
+                region_name=region,
                 config=Config(retries={"mode": "standard", "total_max_attempts": 5}),
             )
         except (BotoCoreError, ValueError) as error:
             # Not its text, nor the error itself in a traceback: they quote the endpoint.
             raise UsageError(
-                f"no S3 client can be made ({type(error).__name__}): check AWS_ENDPOINT_URL_S3, "
-                "AWS_DEFAULT_REGION and the profile of the AWS tools"
+                f"no {service.upper()} client can be made ({type(error).__name__}): check "
+                f"AWS_ENDPOINT_URL_{service.upper()}, AWS_DEFAULT_REGION and the profile of the "
+                "AWS tools"
             ) from None
-        return Staging(client, self.settings.bucket, self.settings.prefix)
 
     def connect(self) -> Warehouse:
         """Open a connection; who calls it closes it."""

@@ -19,6 +19,7 @@ from loaders.display import human_bytes, print_table, printable
 from loaders.exporters.outcome import FileOutcome, StageResult
 from loaders.history import RunRecord, TableStatus
 from loaders.load_run import LoadResult, RefusedFile
+from loaders.quality import RECENT_DAYS, Breach, Quality
 from loaders.rejects import PartlyLoaded, RefusedGeneration
 from loaders.staging.plan import Plan, WaitingExport
 from loaders.staging.rereading import RecordPlace
@@ -145,6 +146,34 @@ def print_status(tables: Sequence[TableStatus], runs: Sequence[RunRecord], plan:
     print_table(columns, rows, title="Source tables (times in UTC)")
     print_records(runs, empty="no run yet")
     _print_waiting([export for table in plan.tables for export in table.waiting])
+
+
+def print_quality(quality: Quality | None) -> None:
+    """Say what was not as usual lately."""
+    if quality is None:
+        click.echo("data quality: not judged yet; `warehouse run` does it")
+    elif quality.breaches:
+        print_records(quality.breaches, empty="", title="Not as usual (data_quality_daily)")
+        _print_judged_on(quality)
+    else:
+        click.echo(f"data quality: as usual in the last {RECENT_DAYS} days")
+        _print_judged_on(quality)
+
+
+def print_breaches(breaches: Sequence[Breach], quality: Quality, topic: str | None) -> None:
+    """Print breaches, a line each, and the topic that was told of them, if one was."""
+    for breach in breaches:
+        click.echo(printable(breach.text))
+    if not breaches:
+        click.echo("no new breach")
+    elif topic:
+        click.echo(f"{len(breaches)} published to {topic}")
+    _print_judged_on(quality)
+
+
+def _print_judged_on(quality: Quality) -> None:
+    if not quality.is_current:
+        click.echo(f"judged last on {quality.judged_on}: `warehouse run` judges anew", err=True)
 
 
 def print_records(records: Sequence[object], *, empty: str, title: str | None = None) -> None:

@@ -20,14 +20,26 @@ DBT_SCHEMAS = ("staging", "intermediate", "snapshots", "seeds")
 _LOADER = {
     "select": ("files", "batches", "events", "runs", "publish_lock", "raw_columns", "alerts"),
     "insert": (
-        "files", "batches", "events", "runs", "rejected_rows", "raw_columns", "alerts",
+        "files",
+        "batches",
+        "events",
+        "runs",
+        "rejected_rows",
+        "raw_columns",
+        "alerts",
     ),
     "update": ("files", "runs", "publish_lock"),  # of a lock: LOCK asks for it
     "delete": ("files",),
 }
 _BUILDER = {
     "select": (
-        "files", "batches", "events", "applied", "applied_versions", "builds", "build_lock",
+        "files",
+        "batches",
+        "events",
+        "applied",
+        "applied_versions",
+        "builds",
+        "build_lock",
         "raw_columns",
     ),
     "insert": ("applied", "applied_versions", "builds"),

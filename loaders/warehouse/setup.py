@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from loaders.contracts import LOAD_COLUMNS, Contract
 from loaders.errors import UsageError
 from loaders.identifiers import quote_identifier
+from loaders.schema_history import observe_columns
 from loaders.warehouse.base import ExistingColumn, Warehouse
 from loaders.warehouse.roles import access_ddl
 
@@ -17,6 +18,7 @@ def setup(warehouse: Warehouse, contracts: Iterable[Contract]) -> list[str]:
     Nothing is changed when a raw table differs in another way: UsageError has the differences
     and the SQL that a person may run.
     """
+    contracts = tuple(contracts)
     changes: list[str] = []
     problems: list[str] = []
     with warehouse.setup_transaction():
@@ -37,6 +39,7 @@ def setup(warehouse: Warehouse, contracts: Iterable[Contract]) -> list[str]:
                 "raw tables differ from their contracts; change the contract back, or run the "
                 "SQL and set up again:\n" + "\n".join(f"  {problem}" for problem in problems)
             )
+        observe_columns(warehouse, contracts)
     return changes
 
 

@@ -1,0 +1,79 @@
+"""What the mart data_quality_daily says is not as usual."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from loaders.warehouse.database import Database
+
+# ruff: noqa: S608  # only table names, quoted, and numbers are put into the statements
+
+MART = "data_quality_daily"
+RECENT_DAYS = 35  # monthly exports are of the last month; dbt_project.yml: quality_warn_days
+
+
+@dataclass(frozen=True)
+class Breach:
+    """A value that is not in its expected range."""
+
+    table_name: str
+    day: date
+    kind: str
+    measure: str
+    value: Decimal
+    expected_low: Decimal | None
+    expected_high: Decimal | None
+    verdict: str  # "low" or "high"
+
+    @property
+    def breach_id(self) -> str:
+        """The same for the same breach, whoever computes it: 32 hexadecimal digits."""
+        text = "|".join((self.table_name, self.day.isoformat(), self.measure, self.verdict))
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    @property
+    def text(self) -> str:
+        """One line for a person."""
+        bounds = [("at least", self.expected_low), ("at most", self.expected_high)]
+        expected = " and ".join(f"{word} {bound:f}" for word, bound in bounds if bound is not None)
+        return (
+            f"{self.table_name}, {self.day}: {self.measure} is {self.value:f}, expected {expected}"
+        )
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The breaches of some days; `judged_on` is the day (UTC) of the build that looked last."""
+
+    judged_on: date
+    is_current: bool  # judged_on is today
+    breaches: tuple[Breach, ...]
+
+
+def recent_quality(db: Database, days: int = RECENT_DAYS) -> Quality | None:
+    """Return the breaches of the last `days` days, the newest first.
+
+    None when nothing has been judged yet, or when the user may not read the mart.
+    """
+    mart = db.schemas.marts(MART)
+    if not db.fetch(
+        "select table_name from information_schema.tables "
+        "where table_schema = %s and table_name = %s",
+        (mart.schema, mart.name),
+    ):
+        return None
+    ((judged_on, is_current),) = db.fetch(
+        f"select max(day), max(day) >= cast({db.now} as date) "
+        f"from {mart.sql} where kind = 'freshness'"
+    )
+    if judged_on is None:
+        return None
+    breaches = db.fetch(
+        "select table_name, day, kind, measure, value, expected_low, expected_high, verdict "
+        f"from {mart.sql} where verdict in ('low', 'high') "
+        f"and day >= cast({db.now} as date) - {days:d} order by day desc, table_name, measure"
+    )
+    return Quality(judged_on, bool(is_current), tuple(Breach(*row) for row in breaches))
