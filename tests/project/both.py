@@ -22,7 +22,7 @@ from loaders.warehouse.roles import set_up_roles
 from loaders.warehouse.setup import setup
 from tests.project import awkward_objects
 from tests.project.conftest import DATABASE, _replace_database
-from tests.project.desk import ROOT, UNTESTED, Desk
+from tests.project.desk import ROOT, UNTESTED, Desk, select_data
 from tests.project.people import PASSWORD, ROLE_OF
 from tests.standin.driver import rows
 from tests.standin.server import StandIn
@@ -182,8 +182,6 @@ def read_marts(
 ) -> Marts:
     """Return each mart's rows with every value as Python writes it: scale and type show."""
     return {
-        mart: Counter(
-            tuple(map(repr, row)) for row in query(f"select {names} from research_warehouse.{mart}")
-        )
+        mart: Counter(tuple(map(repr, row)) for row in query(select_data(mart, names)))
         for mart, names in columns.items()
     }

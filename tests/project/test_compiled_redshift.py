@@ -82,9 +82,10 @@ def test_incremental_builds_restrict_the_sort_keys(compiled: list[Path]) -> None
     for reader in ("int_measurements__normalized", "int_sales__changes", "fact_measurements"):
         assert "_batch_id >= (select min(" in by_name[reader], reader
         assert "_batch_id <= (select max(" in by_name[reader], reader
-    days = " ".join(by_name["daily_measurement_summary"].split())
-    assert "facts.measured_at >= affected.measured_date" in days
-    assert "facts.measured_at < affected.measured_date + 1" in days
+    for reader in ("daily_measurement_summary", "measurement_distributions"):
+        days = " ".join(by_name[reader].split())
+        assert "facts.measured_at >= affected.measured_date" in days, reader
+        assert "facts.measured_at < affected.measured_date + 1" in days, reader
 
 
 def test_the_ledger_has_no_reserved_names() -> None:

@@ -25,7 +25,7 @@ CLAIMING = (
     "fact_sales", "quarantined_sales", "quarantined_products", "quarantined_customers",
     "sales_by_region_monthly", "int_orders__changes", "int_users__changes",
     "int_order_lines__parsed", "fact_orders", "fact_order_lines", "quarantined_orders",
-    "quarantined_order_lines", "quarantined_users",
+    "quarantined_order_lines", "quarantined_users", "measurement_distributions",
 )  # fmt: skip
 SENT = re.compile(r"On (?:model|snapshot)\.research_warehouse\.(\w+): (?:/\*.*?\*/\s*)?(\w+ ?\w*)")
 LAYOUT = {
@@ -42,6 +42,8 @@ LAYOUT = {
     "daily_measurement_summary": ["KEY(experiment_id)", "measured_date"],
     "monthly_measurement_summary": ["KEY(experiment_id)", "month"],
     "monthly_temperature_summary": ["EVEN", "month"],
+    "measurement_distributions": ["EVEN", "measured_date"],
+    "data_quality_daily": ["EVEN", "day"],
     "dim_users": ["ALL", "user_id"],
     "fact_orders": ["KEY(user_id)", "ordered_at"],
     "fact_order_lines": ["KEY(order_key)", "ordered_at"],

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from loaders.alerts import Topic, new_breaches, publish
 from loaders.history import recent_runs, table_status
 from loaders.load_run import make_plan
+from loaders.quality import Breach, recent_quality
 from loaders.rejects import refused_files, requeue
+from loaders.schema_history import observe_columns
 from loaders.warehouse.redshift import RedshiftWarehouse
 from loaders.warehouse.roles import set_up_roles
 from tests.project import awkward_objects
@@ -24,6 +29,7 @@ MARTS = (
     "quarantined_sales", "quarantined_products", "quarantined_customers",
     "sales_by_region_monthly", "fact_orders", "fact_order_lines", "dim_users",
     "quarantined_orders", "quarantined_order_lines", "quarantined_users",
+    "measurement_distributions", "data_quality_daily", "batch_lineage",
 )  # fmt: skip
 FACTS = "research_warehouse.fact_measurements"
 RAW = "raw_research_db.measurements"
@@ -36,7 +42,18 @@ READS_NOBODY_ELSE_MAY = (
     "select * from snapshots.snap_experiments",
     "select * from access.experiment_access",
 )
+BREACH = Breach(
+    "s.t", date(2020, 1, 2), "volume", "rows_loaded", Decimal(1), Decimal(2), None, "low"
+)
 EXTRA = "research_db/measurements/extra-{}.csv"
+
+
+class Deaf:
+    """A topic's client that tells nobody."""
+
+    def publish(self, **_: Any) -> dict[str, str]:
+        """See boto3."""
+        return {"MessageId": "0"}
 
 
 def test_the_loader_can_do_all_that_its_commands_do(site: Site) -> None:
@@ -58,6 +75,10 @@ def test_the_loader_can_do_all_that_its_commands_do(site: Site) -> None:
         assert recent_runs(warehouse)
         assert [file.key for file in refused_files(warehouse)] == [bad]
         assert requeue(warehouse, "research_db.measurements", plan.bucket, bad) == 2
+        assert recent_quality(warehouse) is not None
+        assert observe_columns(warehouse, site.loader.contracts) == 0
+        publish(warehouse, [BREACH], Topic(Deaf(), "a topic"))
+        assert new_breaches(warehouse, [BREACH], "a topic") == []
 
 
 def test_the_loader_cannot_touch_marts_or_read_what_was_rejected(site: Site) -> None:
@@ -69,6 +90,9 @@ def test_the_loader_cannot_touch_marts_or_read_what_was_rejected(site: Site) -> 
         "select * from staging.stg_research_db__measurements",
         "select * from ledger.rejected_rows",
         "select * from ledger.applied",
+        "select * from research_warehouse.batch_lineage",
+        "delete from research_warehouse.data_quality_daily",
+        "delete from ledger.alerts",
         "delete from ledger.batches",
         "delete from ledger.events",
         f"delete from {RAW}",
