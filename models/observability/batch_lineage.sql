@@ -7,8 +7,7 @@ with batches as (
         events.event_id
     from {{ source('ledger', 'batches') }} as batches
     inner join {{ source('ledger', 'events') }} as events on batches.batch_id = events.batch_id
-    left join ({{ superseded_batches() }}) as superseded on batches.batch_id = superseded.batch_id
-    where events.event = 'loaded' and superseded.batch_id is null
+    where events.event = 'loaded' and {{ is_live('batches') }}
 
 ),
 
@@ -23,7 +22,14 @@ applied as (
     inner join {{ source('ledger', 'events') }} as events on applied.event_id = events.event_id
     left join {{ source('ledger', 'builds') }} as builds on applied.invocation_id = builds.invocation_id
     -- Not one that the project had once.
-    where applied.model in ('{{ applying_models() | join("', '") }}')
+    where
+        applied.model in (
+            {% for model in applying_models() -%}
+            '{{ model }}'{{ ',' if not loop.last }}
+            {% else -%}
+            ''
+            {% endfor %}
+        )
 
 ),
 

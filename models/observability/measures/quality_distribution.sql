@@ -19,10 +19,10 @@ where quantity = '{{ quantities()[0] }}'
 union all
 select
     table_name,
-    measured_date,
-    'distribution',
-    quantity || '_null_share',
-    {{ share('measurement_count - value_count', 'measurement_count') }}
+    measured_date as day,
+    'distribution' as kind,
+    quantity || '_null_share' as measure,
+    {{ share('measurement_count - value_count', 'measurement_count') }} as value
 from distributions
 {% for name, column in [
     ('minimum', 'minimum'),
@@ -34,10 +34,10 @@ from distributions
 union all
 select
     table_name,
-    measured_date,
-    'distribution',
-    quantity || '_{{ name }}',
-    cast({{ column }} as decimal(18, 4))
+    measured_date as day,
+    'distribution' as kind,
+    quantity || '_{{ name }}' as measure,
+    cast({{ column }} as decimal(18, 4)) as value
 from distributions
 where value_count > 0
 {% endfor -%}

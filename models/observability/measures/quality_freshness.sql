@@ -50,5 +50,7 @@ select
     day,
     'freshness' as kind,
     'days_since_load' as measure,
-    cast({{ dbt.datediff('last_load', 'day', 'day') }} as decimal(18, 4)) as value
+    cast(
+        {{ dbt.datediff('last_load', 'day', 'day') }} as decimal(18, 4)
+    ) as value
 from table_days

@@ -50,8 +50,8 @@ union all
 select
     source_table,
     day,
-    'schema',
-    'columns_appeared',
-    cast(sum(case when observation = 1 and observed_on = day then 1 else 0 end) as decimal(18, 4))
+    'schema' as kind,
+    'columns_appeared' as measure,
+    cast(sum(case when observation = 1 and observed_on = day then 1 else 0 end) as decimal(18, 4)) as value
 from known
 group by source_table, day

@@ -38,24 +38,24 @@ union all
 select
     source_table,
     day,
-    'volume',
-    case when mode = 'snapshot' then 'rows_per_export' else 'rows_per_file' end,
-    {{ share('rows_loaded', "case when mode = 'snapshot' then batches else files end") }}
+    'volume' as kind,
+    case when mode = 'snapshot' then 'rows_per_export' else 'rows_per_file' end as measure,
+    {{ share('rows_loaded', "case when mode = 'snapshot' then batches else files end") }} as value
 from loads
 union all
 select
     source_table,
     day,
-    'volume',
-    'rejected_share',
-    {{ share('sum(rows_rejected)', 'sum(rows_loaded) + sum(rows_rejected)') }}
+    'volume' as kind,
+    'rejected_share' as measure,
+    {{ share('sum(rows_rejected)', 'sum(rows_loaded) + sum(rows_rejected)') }} as value
 from loads
 group by source_table, day
 union all
 select
     source_table,
     day,
-    'volume',
-    'refused_files',
-    cast(refused_files as decimal(18, 4))
+    'volume' as kind,
+    'refused_files' as measure,
+    cast(refused_files as decimal(18, 4)) as value
 from files
