@@ -16,6 +16,7 @@ from loaders.warehouse.base import OnProgress
 
 # What a build depends on besides the data.
 _PROJECT_FILES = ("models", "macros", "seeds", "snapshots", "tests/dbt", "dbt_project.yml")
+JUDGEMENT = ("--select", "path:models/observability")
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,12 @@ def run(
     with project.warehouse() as warehouse:
         observe_columns(warehouse, project.contracts)
     fingerprint = _fingerprint(project)
-    dbt = Dbt(project.settings, quiet=quiet)
     if _is_built(project, fingerprint) and not full_refresh:
         if not _was_built_today(project):
-            dbt.invoke("build", "--select", "path:models/observability")
+            Dbt(project.settings, quiet=quiet).invoke("build", *JUDGEMENT)
             _record_built(project, fingerprint)
         return RunResult(loaded, None)
+    dbt = Dbt(project.settings, quiet=quiet)
     if full_refresh:
         dbt.invoke("run-operation", "reset_snapshots")
     replay_exports(dbt)

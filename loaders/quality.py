@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from loaders.warehouse.database import Database
 
@@ -17,8 +18,9 @@ RECENT_DAYS = 35  # monthly exports are of the last month; dbt_project.yml: qual
 
 @dataclass(frozen=True)
 class Breach:
-    """A value that is not in its expected range."""
+    """A value that is not in its expected range; its id is the same whoever looks, and when."""
 
+    breach_id: str
     table_name: str
     day: date
     kind: str
@@ -27,12 +29,6 @@ class Breach:
     expected_low: Decimal | None
     expected_high: Decimal | None
     verdict: str  # "low" or "high"
-
-    @property
-    def breach_id(self) -> str:
-        """The same for the same breach, whoever computes it: 32 hexadecimal digits."""
-        text = "|".join((self.table_name, self.day.isoformat(), self.measure, self.verdict))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     @property
     def text(self) -> str:
@@ -71,9 +67,15 @@ def recent_quality(db: Database, days: int = RECENT_DAYS) -> Quality | None:
     )
     if judged_on is None:
         return None
-    breaches = db.fetch(
+    rows = db.fetch(
         "select table_name, day, kind, measure, value, expected_low, expected_high, verdict "
         f"from {mart.sql} where verdict in ('low', 'high') "
         f"and day >= cast({db.now} as date) - {days:d} order by day desc, table_name, measure"
     )
-    return Quality(judged_on, bool(is_current), tuple(Breach(*row) for row in breaches))
+    return Quality(judged_on, bool(is_current), tuple(map(_breach, rows)))
+
+
+def _breach(row: tuple[Any, ...]) -> Breach:
+    table_name, day, _, measure, *_, verdict = row
+    text = "|".join((table_name, day.isoformat(), measure, verdict))
+    return Breach(hashlib.sha256(text.encode()).hexdigest()[:32], *row)

@@ -1,21 +1,28 @@
 {#- A query of the rows (table_name, day, measure) of data_quality_daily that may be other ones now:
     those whose value is new, another one or gone, and those in whose window such a day lies. -#}
 {% macro affected_quality() -%}
-    {%- set compared = 'table_name, day, kind, measure, value, is_whole_day' %}
-    {%- set changed %}
-    (
-        (select {{ compared }} from {{ ref('quality_measures') }} except select {{ compared }} from {{ this }})
+    {%- set compared = 'table_name, day, kind, measure, value, is_whole_day' -%}
+    with measures as (
+
+        select * from {{ ref('quality_measures') }}
+
+    ),
+
+    changed as (
+
+        (select {{ compared }} from measures except select {{ compared }} from {{ this }})
         union
-        (select {{ compared }} from {{ this }} except select {{ compared }} from {{ ref('quality_measures') }})
+        (select {{ compared }} from {{ this }} except select {{ compared }} from measures)
+
     )
-    {%- endset %}
-    select changed.table_name, changed.day, changed.measure
-    from {{ changed }} as changed
+
+    select table_name, day, measure
+    from changed
     union
     select measures.table_name, measures.day, measures.measure
-    from {{ changed }} as changed
+    from changed
     inner join {{ ref('quality_rules') }} as rules on changed.measure = rules.measure
-    inner join {{ ref('quality_measures') }} as measures
+    inner join measures
         on
             changed.table_name = measures.table_name
             and changed.measure = measures.measure

@@ -43,7 +43,7 @@ READS_NOBODY_ELSE_MAY = (
     "select * from access.experiment_access",
 )
 BREACH = Breach(
-    "s.t", date(2020, 1, 2), "volume", "rows_loaded", Decimal(1), Decimal(2), None, "low"
+    "id", "s.t", date(2020, 1, 2), "volume", "rows_loaded", Decimal(1), Decimal(2), None, "low"
 )
 EXTRA = "research_db/measurements/extra-{}.csv"
 
