@@ -27,13 +27,15 @@
 
 {#- Locks the model and makes sure that this build was not taken over. -#}
 {% macro begin_claim() -%}
-    {%- do execute_in_transaction(lock_model(this.identifier)) -%}
-    {%- set held = query_in_transaction(
-        'select count(*) from ' ~ source('ledger', 'builds') ~ " where invocation_id = '" ~ invocation_id
-        ~ "' and finished_at is null") -%}
-    {%- if held[0][0] != 1 -%}
-        {{ exceptions.raise_compiler_error(
-            'This build (' ~ invocation_id ~ ') was taken over by another one: run it again.') }}
+    {%- if execute -%}
+        {%- do execute_in_transaction(lock_model(this.identifier)) -%}
+        {%- set held = query_in_transaction(
+            'select count(*) from ' ~ source('ledger', 'builds') ~ " where invocation_id = '" ~ invocation_id
+            ~ "' and finished_at is null") -%}
+        {%- if held[0][0] != 1 -%}
+            {{ exceptions.raise_compiler_error(
+                'This build (' ~ invocation_id ~ ') was taken over by another one: run it again.') }}
+        {%- endif -%}
     {%- endif -%}
 {%- endmacro %}
 

@@ -2,10 +2,14 @@
 -- the days before it, in a window of the rule's length, and on both sides of it a multiple of their
 -- interquartile range, or the rule's least width. Quartiles, since half a window of nonsense, or a
 -- weekend in every seven days, does not move them far. No window: the range is around 0.
--- Judged again is what changed, and the days whose window that is in.
+-- Judged again is what changed, and the days whose window that is in. No events are claimed, but it is
+-- locked as if: a build that was taken over writes nothing.
 {{
     config(
-        pre_hook="{{ delete_affected('table_name, day, measure', affected_quality()) }}",
+        pre_hook=[
+            "{{ begin_claim() }}",
+            "{{ delete_affected('table_name, day, measure', affected_quality()) }}",
+        ],
         post_hook=["{{ analyze_table(this) }}", "{{ let_read('quality') }}"],
         indexes=[{'columns': ['table_name', 'measure', 'day']}],
         dist='even',
