@@ -28,6 +28,8 @@ from loaders.project import Project
 
 CSV = "research_db/measurements/"
 PEERS = Path(sys.prefix) / "peers"  # `make bench` installs peers.txt there
+# As a database exports it: no value here needs quotes (pyarrow would quote every text).
+UNQUOTED = pc.WriteOptions(quoting_style="none")
 PLAIN_COPY = r"psql \copy of the plain file"
 PARQUET = (
     "research_db/snapshots/exported_at=20240101T000000Z/nightly/research/public.measurements/1/"
@@ -39,7 +41,7 @@ def files(site: Site, data: Path | None, rows: int, rounds: int) -> Iterator[Com
     records = as_records(station_hours(data, rows))
     text = pa.table({name: records[name].cast(pa.string()) for name in records.column_names})
     plain = site.folder / "plain.csv"
-    pc.write_csv(text, plain)
+    pc.write_csv(text, plain, UNQUOTED)
     plain.chmod(0o644)
 
     def copy() -> Run:
@@ -114,7 +116,7 @@ def _parts(table: pa.Table, count: int) -> Iterator[pa.Table]:
 def gzipped(table: pa.Table) -> bytes:
     """Return a table as gzip CSV with a header."""
     body = io.BytesIO()
-    pc.write_csv(table, body)
+    pc.write_csv(table, body, UNQUOTED)
     return gzip.compress(body.getvalue(), 6)
 
 

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 from loaders.formats.csv_form import CsvForm
 
+_NEITHER_QUOTE_NOR_LINE_FEED = bytes(byte for byte in range(256) if byte not in b'"\n')
+
 
 class Prefix(NamedTuple):
     """How much of a buffer is certainly good."""
@@ -71,9 +73,8 @@ class Grammar:
             readable = error.start
         matched = self._strict.match(buffer, 0, readable)
         length = matched.end() if matched else 0
-        # Between two quotes, or outside any: in good records every second piece is inside.
-        outside = b"".join(buffer[:length].split(b'"')[::2])
-        return Prefix(length, outside.count(b"\n"), buffer.count(b"\n", 0, length))
+        records = _count_unquoted(buffer[:length])
+        return Prefix(length, records, buffer.count(b"\n", 0, length))
 
     def _plain_prefix(self, buffer: bytes) -> Prefix | None:
         lines = buffer[: buffer.rfind(b"\n") + 1]
@@ -105,3 +106,14 @@ class Grammar:
             line_end: bytes = token[1] or b""
             return line_end if line_end and self._trailing else b"," + line_end
         return b'"%b"' % text if b"," in text and not text.startswith(b'"') else text
+
+
+def _count_unquoted(records: bytes) -> int:
+    """Return how many line feeds of good records stand outside quotes."""
+    skeleton = records.translate(None, _NEITHER_QUOTE_NOR_LINE_FEED)
+    first = skeleton[: skeleton.find(b"\n") + 1]
+    if first.count(b'"') % 2 == 0 and skeleton == first * (skeleton.count(b"\n")):
+        return skeleton.count(b"\n")
+    # Two quotes without a line feed between them leave every line feed inside, or outside.
+    pieces = skeleton.replace(b'""', b"").split(b'"')
+    return b"".join(pieces[::2]).count(b"\n")

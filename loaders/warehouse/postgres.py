@@ -66,7 +66,8 @@ _LOGIN_FAILED = ("authentication failed", "does not exist", "no password supplie
 class PostgresWarehouse(Warehouse):
     """A connection to PostgreSQL; `connection` has psycopg's (libpq's) parameters."""
 
-    limits = BatchLimits(files=64, bytes=32 * 1024 * 1024)
+    # Half a second of work: large enough to hide a transaction's cost, small enough to share.
+    limits = BatchLimits(files=64, bytes=4 * 1024 * 1024)
     sequences = ("batch_id", "event_id")
     now = "(now() at time zone 'utc')"
     to_hex = "encode({}, 'hex')"
