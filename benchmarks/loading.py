@@ -170,8 +170,8 @@ def _dlt(site: Site, rows: int) -> Run:
     url = "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**site.connection)
     script = str(Path(__file__).with_name("peer_dlt.py"))
     done = subprocess.run(
-        [str(PEERS / "bin/python"), script, BUCKET, PARQUET, url, str(directory)],
-        env={**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false"},
+        [str(PEERS / "bin/python"), script, BUCKET, PARQUET, str(directory)],
+        env={**os.environ, "RUNTIME__DLTHUB_TELEMETRY": "false", "DESTINATION_URL": url},
         check=True,
         capture_output=True,
         text=True,

@@ -1,6 +1,6 @@
 """Loads the Parquet files below a prefix of S3 into PostgreSQL with dlt, its fastest way.
 
-    python peer_dlt.py BUCKET PREFIX URL DIRECTORY
+    DESTINATION_URL=postgresql://… python peer_dlt.py BUCKET PREFIX DIRECTORY
 
 Arrow tables, kept as Parquet between the steps, inserted through ADBC (dlt's documentation,
 "Postgres", "Fast loading with arrow tables and parquet"). Prints seconds, imports left out, and
@@ -32,11 +32,11 @@ def tables(bucket: str, prefix: str) -> Iterator[pa.Table]:
 
 def main() -> None:
     """Load, once."""
-    bucket, prefix, url, directory = sys.argv[1:]
+    bucket, prefix, directory = sys.argv[1:]
     os.environ["DLT_DATA_DIR"] = directory
     pipeline = dlt.pipeline(
         "benchmark",
-        destination=dlt.destinations.postgres(url),
+        destination=dlt.destinations.postgres(os.environ["DESTINATION_URL"]),
         dataset_name="by_dlt",
         pipelines_dir=directory,
     )

@@ -36,7 +36,7 @@ def nothing_new(site: Site, data: Path | None, rows: int, rounds: int) -> Iterat
     yield compare(
         Comparison(
             "a night without news", "warehouse run", "dbt parse", None, rows,
-            note="to reach: 1.2 times the peer, and a second",
+            note="whole processes; to reach: 1.2 times the peer, and a second",
         ),
         lambda: command("warehouse", "run"), lambda: command("dbt", "parse"), rounds,
     )  # fmt: skip

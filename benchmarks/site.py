@@ -15,6 +15,7 @@ import psycopg
 import yaml
 
 from loaders.dbt_runner import Dbt
+from loaders.embedded.background import write_private
 from loaders.embedded.object_store import ObjectStore
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.load_run import LoadResult, load
@@ -88,7 +89,7 @@ def open_site() -> Iterator[Site]:
             "threads": 2,
         }
         profile = {"research_warehouse": {"target": "bench", "outputs": {"bench": output}}}
-        (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
+        write_private(folder / "profiles.yml", yaml.safe_dump(profile))
         os.environ |= store.environment() | {
             "WAREHOUSE_STAGING": f"s3://{BUCKET}",
             "DBT_TARGET_PATH": str(folder / "target"),

@@ -42,18 +42,15 @@ def print_table(
 
 
 def print_pages(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows as tables of a page each, read as they are needed.
+    """Print rows as one table; on a terminal what is longer than the screen in pages.
 
-    On a terminal what is longer than the screen goes through the pager: leave it, and no further
-    row is read.
+    The pager gets a table a page, read as it is needed: leave it, and no further row is read.
     """
     rows = iter(rows)
     console = Console()
     first = list(islice(rows, ROWS_PER_PAGE))
     if not console.is_terminal or len(first) + LINES_OF_HEAD < console.height:
-        print_table(columns, first)
-        while page := list(islice(rows, ROWS_PER_PAGE)):
-            print_table(columns, page)
+        print_table(columns, [*first, *rows])  # one table: whatever reads a pipe wants one head
         return
 
     def text() -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What a load or run does, as JSON lines for a log: ids, counts and seconds.
 
-No line holds data or a secret: what became of each file stands in the ledger, under the ids.
+No line holds a secret, and none data, unless the text of a server's error in `failed` quotes some:
+what became of each file stands in the ledger, under the ids.
 """
 
 from __future__ import annotations

@@ -148,12 +148,11 @@ class ObservationWriter:
 
     def close(self) -> None:
         """Write the rest and the end of the file."""
-        with self._thread:
+        with self._thread, self._writer:
             if self._waiting:
                 self._write_group(pa.Table.from_batches(self._waiting))
                 self._waiting = []
             self._wait()
-            self._writer.close()
 
     def _write_group(self, rows: pa.Table) -> None:
         self._wait()

@@ -111,9 +111,10 @@ class Grammar:
 def _count_unquoted(records: bytes) -> int:
     """Return how many line feeds of good records stand outside quotes."""
     skeleton = records.translate(None, _NEITHER_QUOTE_NOR_LINE_FEED)
-    first = skeleton[: skeleton.find(b"\n") + 1]
-    if first.count(b'"') % 2 == 0 and skeleton == first * (skeleton.count(b"\n")):
-        return skeleton.count(b"\n")
+    first, lines = skeleton[: skeleton.find(b"\n") + 1], skeleton.count(b"\n")
+    alike = len(first) * lines == len(skeleton) and skeleton == first * lines
+    if alike and first.count(b'"') % 2 == 0:
+        return lines
     # Two quotes without a line feed between them leave every line feed inside, or outside.
     pieces = skeleton.replace(b'""', b"").split(b'"')
     return b"".join(pieces[::2]).count(b"\n")

@@ -16,7 +16,7 @@ from loaders.warehouse.arrow_rows import ROWS_PER_BATCH, Batches
 from loaders.warehouse.copy_statement import REGION_VARIABLE, ROLE_VARIABLE
 
 CHUNK = 1024 * 1024
-_ENDS_IN_LIMIT = re.compile(r"(?is)\blimit\s+\w+(\s+offset\s+\w+)?[\s;)]*$")
+_LIMIT = re.compile(r"(?i)\blimit\b")
 
 
 def unload_statement(sql: str, url: str, limit: int | None = None) -> str:
@@ -30,8 +30,9 @@ def unload_statement(sql: str, url: str, limit: int | None = None) -> str:
     """
     query = _bare(sql)
     if limit is not None:
-        query = f"{_around(query)} limit {limit}"
-    if _ENDS_IN_LIMIT.search(query):
+        # Behind the query's own ORDER BY, which an outer LIMIT need not heed.
+        query = f"{_around(query) if _LIMIT.search(query) else query}\nlimit {limit}"
+    if _LIMIT.search(query):  # at this level or another: one level more does no harm
         query = _around(query)
     text = query.replace("\\", "\\\\").replace("'", "''")
     role, region = os.environ.get(ROLE_VARIABLE), os.environ.get(REGION_VARIABLE)

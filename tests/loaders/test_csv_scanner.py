@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import itertools
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any
 
@@ -311,3 +312,17 @@ def test_postgres_reads_any_accepted_bytes_as_the_oracle_does(database, content)
     except FileRefused:
         return
     assert rows == [(a, b) for b, a in oracle(content)]
+
+
+def test_a_record_of_many_quotes_before_short_ones_costs_no_memory() -> None:
+    """The shape of the first record is not repeated as often as there are lines."""
+    content = b'a,b\n"' + b'""' * 15_000 + b'",x\n' + b"1,2\n" * 100_000
+    tracemalloc.start()
+    try:
+        scanner, data = scan(content, CsvForm(columns=AB))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert scanner.records == 100_001
+    assert data == content.removeprefix(b"a,b\n")
+    assert peak < 20 * len(content)

@@ -174,6 +174,12 @@ def test_limits(
     assert write(warehouse, bucket, sql, tmp_path / "x.csv", limit) == rows
 
 
+def test_the_limit_stands_behind_the_querys_own_order() -> None:
+    """An outer limit need not heed an inner order."""
+    sql = unload_statement("select a from t order by a -- the last", "s3://b/p/", 3)
+    assert "(\nselect a from t order by a -- the last\nlimit 3\n) as asked" in sql
+
+
 def test_an_answer_without_rows_has_its_columns(
     warehouse: RedshiftWarehouse, bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

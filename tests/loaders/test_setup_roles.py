@@ -132,6 +132,7 @@ def test_what_the_user_may_not_do_is_printed_and_an_administrator_can_do_it(
     )
     warehouse.close()
     assert [tuple(row) for row in found] == [
+        (roles.loaders, "quality"),
         (roles.readers, "open"), (roles.readers, "secure"), (roles.restricted, "secure"),
     ]  # fmt: skip
 

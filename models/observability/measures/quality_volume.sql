@@ -4,13 +4,15 @@ with loads as (
     select
         source_table,
         cast(loaded_at as date) as day,
-        mode,
+        case when mode = 'snapshot' then 'rows_per_export' else 'rows_per_file' end as measure,
         sum(rows_loaded) as rows_loaded,
         sum(rows_rejected) as rows_rejected,
         sum(files) as files,
         count(*) as batches
     from {{ source('ledger', 'batches') }}
-    group by source_table, cast(loaded_at as date), mode
+    group by
+        source_table, cast(loaded_at as date),
+        case when mode = 'snapshot' then 'rows_per_export' else 'rows_per_file' end
 
 ),
 
@@ -39,8 +41,8 @@ select
     source_table,
     day,
     'volume' as kind,
-    case when mode = 'snapshot' then 'rows_per_export' else 'rows_per_file' end as measure,
-    {{ share('rows_loaded', "case when mode = 'snapshot' then batches else files end") }} as value
+    measure,
+    {{ share('rows_loaded', "case when measure = 'rows_per_export' then batches else files end") }} as value
 from loads
 union all
 select
