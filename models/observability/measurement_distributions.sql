@@ -1,7 +1,8 @@
 -- Counts, nulls, range and quartiles of a source's measurements per UTC day. Quartiles are values of
 -- the day by their rank (nearest rank): exact decimals, the same on every engine, where the engines'
--- own functions interpolate in double precision. Only the days that new rows touch are read again:
--- by their minutes, which PostgreSQL has indexed, and by time, by which Redshift has sorted.
+-- own functions interpolate in double precision. Only the days that new rows touch are made again:
+-- PostgreSQL reads their minutes, which it has indexed; Redshift, which has sorted by time and skips
+-- blocks by constants alone, what lies between the first and the last of them.
 {{
     config(
         pre_hook=[
@@ -35,6 +36,9 @@ with {% if is_incremental() %}affected as (
             and facts.time_key < {{ epoch_minutes('affected.measured_date + 1') }}
             and facts.measured_at >= affected.measured_date
             and facts.measured_at < affected.measured_date + 1
+    where
+        facts.measured_at >= (select min(affected.measured_date) from affected)
+        and facts.measured_at < (select max(affected.measured_date) + 1 from affected)
     {% endif %}
 
 ),
