@@ -51,13 +51,15 @@ def loaded_of(objects: Iterable[StagedObject]) -> dict[str, tuple[str, str]]:
 def found(desk: Desk) -> Marts:
     """Return the rows of the marts of papers, without the columns of the load."""
     columns = desk.rows(
-        "select c.relname, string_agg(a.attname, ', ' order by a.attnum) from pg_class c "
-        "join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped "
-        "where c.relnamespace = 'research_warehouse'::regnamespace and c.relkind = 'r' "
-        "and left(a.attname, 1) <> '_' group by 1"
+        "select table_name, column_name from information_schema.columns "
+        "where table_schema = 'research_warehouse' and left(column_name, 1) <> '_' "
+        "order by table_name, ordinal_position"
     )
+    names = {mart: [str(name) for table, name in columns if table == mart] for mart in MARTS}
     return {
-        mart: desk.rows(f"select {names} from {mart}") for mart, names in columns if mart in MARTS
+        mart: desk.rows(f"select {', '.join(listed)} from {mart}")
+        for mart, listed in names.items()
+        if listed
     }
 
 
