@@ -27,7 +27,7 @@ def make_report(project: Project, path: Path | None = None) -> Report:
         from loaders.report.page import write_report
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is missing: pip install '.[report]'") from None
-    from loaders.report.figures import read_figures
+    from loaders.report.reading import read_figures
 
     path = path or project.settings.project_dir / "target" / "report.html"
     with project.reader() as warehouse:

@@ -23,11 +23,10 @@ from loaders.report.figures import (
     EXPERIMENTS,
     MONTHS,
     QUANTITIES,
-    SUBJECTS,
     Figures,
     Flow,
-    read_figures,
 )
+from loaders.report.reading import SUBJECTS, read_figures
 from loaders.warehouse.base import Warehouse
 from tests.project.desk import ROOT, Desk
 from tests.project.people import PASSWORD
