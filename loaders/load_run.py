@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -27,6 +27,7 @@ T = TypeVar("T")
 
 # Each round that finds files taken means that another loader went on; this many mean a defect.
 MAX_ROUNDS = 50
+LISTINGS_AT_ONCE = 8  # fewer than the connections that boto3 keeps
 
 
 @dataclass(frozen=True)
@@ -86,20 +87,18 @@ class LoadResult:
         return 1 if self.refused else 0
 
 
-def make_plan(contracts: Iterable[Contract], warehouse: Warehouse, staging: Staging) -> Plan:
+def make_plan(contracts: Sequence[Contract], warehouse: Warehouse, staging: Staging) -> Plan:
     """List the staging bucket, compare it with the ledger; write nothing."""
     book = Ledger(warehouse)
     place = Place(staging.bucket, staging.root, staging.read)
-    tables = tuple(
-        plan_table(
-            contract,
-            staging.list(contract.load.path),
-            book.state(contract.name, staging.bucket),
-            place,
-            warehouse.limits,
+    # The ledger first: what another loader records after that is claimed, and planned again.
+    states = [book.state(contract.name, staging.bucket) for contract in contracts]
+    with ThreadPoolExecutor(LISTINGS_AT_ONCE) as pool:
+        listings = pool.map(lambda contract: list(staging.list(contract.load.path)), contracts)
+        tables = tuple(
+            plan_table(contract, listing, state, place, warehouse.limits)
+            for contract, listing, state in zip(contracts, listings, states, strict=True)
         )
-        for contract in contracts
-    )
     return Plan(staging.bucket, tables, unclaimed(tables, staging.root))
 
 

@@ -228,9 +228,10 @@ CORRUPT_SUM = PACKED[:-8] + bytes([PACKED[-8] ^ 1]) + PACKED[-7:]
     [
         (PACKED[:-1], {}, Reason.GZIP_TRUNCATED, "ends early"),
         (PACKED + PACKED[:9], {}, Reason.GZIP_TRUNCATED, "ends early"),
-        (CORRUPT_SUM, {}, Reason.GZIP_CORRUPT, "incorrect data check"),
-        (PACKED[:10] + b"\xff" * 20, {}, Reason.GZIP_CORRUPT, "invalid block type"),
-        (PACKED + b"x", {}, Reason.GZIP_TRUNCATED, "ends early"),
+        (CORRUPT_SUM, {}, Reason.GZIP_CORRUPT, "Incorrect checksum"),
+        (PACKED[:10] + b"\xff" * 20, {}, Reason.GZIP_CORRUPT, "Invalid deflate block"),
+        (PACKED + b"\x1f", {}, Reason.GZIP_TRUNCATED, "ends early"),
+        (PACKED + b"x", {}, Reason.GZIP_TRAILING_GARBAGE, "follow the gzip data"),
         (PACKED + b"garbage", {}, Reason.GZIP_TRAILING_GARBAGE, "follow the gzip data"),
         (PACKED + b"\0\0", {}, Reason.GZIP_TRAILING_GARBAGE, "follow the gzip data"),
         (GOOD + b"\x81", {"encoding": "cp1252"}, Reason.INVALID_ENCODING, "byte 8 is not cp1252"),
