@@ -26,6 +26,7 @@ CASES: dict[str, Case] = {
     "hpc": hpc.staging,
     "nothing-new": running.nothing_new,
     "history": building.history,
+    "scattered": building.scattered,
     "headline": questions.headline,
 }
 

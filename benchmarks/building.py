@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from benchmarks.measure import Comparison, Run
@@ -130,6 +131,33 @@ def history(site: Site, data: Path | None, rows: int, rounds: int) -> Iterator[C
         f"incremental build after {NEW_ROWS:,} new rows, beside a full refresh",
         "incremental", "full refresh", 1 / 100, rows,
         ours_runs=[Run(facts + sums) for facts, sums in after], peer_runs=[full] * rounds,
+    )  # fmt: skip
+
+
+def scattered(site: Site, data: Path | None, rows: int, rounds: int) -> Iterator[Comparison]:
+    """Compare the build after new rows from all over the history with one after rows of one day.
+
+    `rows` is the history; each round's NEW_ROWS late ones were left out of it at equal distances.
+    """
+    turns = rounds + 1
+    number = np.arange(rows)
+    late = number[:: rows // (turns * NEW_ROWS)][: turns * NEW_ROWS]
+    fresh = np.arange(rows, rows + turns * NEW_ROWS).reshape(turns, NEW_ROWS)
+    blocks = [np.delete(number, late)]
+    for turn in range(turns):
+        blocks += [fresh[turn], late[turn::turns]]
+    hours = station_hours(data, rows + turns * NEW_ROWS)
+    records = as_records(hours.take(np.concatenate(blocks)))
+    parts = Parts(site, records)
+    load_dimensions(site, records)
+    parts.load(len(blocks[0]))
+    site.build()
+    times = [sum(_after_new_rows(site, parts)) for _ in blocks[1:]][2:]  # without the warm-up
+    yield Comparison(
+        f"incremental build after {NEW_ROWS:,} new rows from all over the history",
+        "scattered", "of one day", None, rows,
+        ours_runs=[Run(seconds) for seconds in times[1::2]],
+        peer_runs=[Run(seconds) for seconds in times[::2]],
     )  # fmt: skip
 
 

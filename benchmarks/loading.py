@@ -1,14 +1,15 @@
 r"""Loading files from S3 into raw, ledger and metadata columns included, beside what users take.
 
 Ours runs as a process of its own and reads the staging bucket of the S3 emulator; psql's \copy
-reads an uncompressed file on disk, over one connection. Both end with the same rows in a table of
-the same columns; the peer's has no batch, no time and no ledger.
+reads an uncompressed file on disk, over one connection, into a table like our raw one, with its
+defaults, checks and index, but without a ledger; and into a bare table of as many text columns.
 """
 
 from __future__ import annotations
 
 import gzip
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -23,14 +24,18 @@ import pyarrow.parquet as pq
 from benchmarks.measure import Comparison, Run, compare, in_process, timed
 from benchmarks.site import BUCKET, ROOT, Site
 from benchmarks.stations import as_records, station_hours
+from loaders.formats.source_bytes import GZIP
 from loaders.load_run import load
 from loaders.project import Project
+from loaders.warehouse.postgres import BATCH_SETTING
 
 CSV = "research_db/measurements/"
 PEERS = Path(sys.prefix) / "peers"  # `make bench` installs peers.txt there
 # As a database exports it: no value here needs quotes (pyarrow would quote every text).
 UNQUOTED = pc.WriteOptions(quoting_style="none")
-PLAIN_COPY = r"psql \copy of the plain file"
+SAME, BARE = r"psql \copy, the same table", r"psql \copy, a bare table"
+ROWS_AT_ONCE = 100_000
+STREAM = "stream/readings/2024/01/01/00/"
 PARQUET = (
     "research_db/snapshots/exported_at=20240101T000000Z/nightly/research/public.measurements/1/"
 )
@@ -44,27 +49,33 @@ def files(site: Site, data: Path | None, rows: int, rounds: int) -> Iterator[Com
     pc.write_csv(text, plain, UNQUOTED)
     plain.chmod(0o644)
 
-    def copy() -> Run:
+    def copy(columns: str) -> Run:
         with site.connect() as connection:
             connection.execute("drop table if exists copied")
-            columns = ", ".join(f"{name} text" for name in records.column_names)
             connection.execute(f"create table copied ({columns})")
-        return timed(lambda: _psql(site, f"\\copy copied from '{plain}' (format csv, header)"))
+        names = ", ".join(records.column_names)
+        return timed(
+            lambda: _psql(site, f"\\copy copied ({names}) from '{plain}' (format csv, header)")
+        )
+
+    def load_beside(name: str, peer: str, reach: float | None) -> Comparison:
+        same = "like raw_research_db.measurements including all"
+        bare = ", ".join(f"{name} text" for name in records.column_names)
+        return compare(
+            Comparison(name, "warehouse load", peer, reach, rows),
+            lambda: load_staged(site, rows), lambda: copy(same if peer == SAME else bare), rounds,
+        )  # fmt: skip
 
     for name, count, reach in (("gzip CSV, 4 files", 4, 0.9), ("gzip CSV, 1 file", 1, None)):
         stage(
             site, {f"{CSV}{n}.csv.gz": gzipped(part) for n, part in enumerate(_parts(text, count))}
         )
-        yield compare(
-            Comparison(name, "warehouse load", PLAIN_COPY, reach, rows),
-            lambda: load_staged(site, rows), copy, rounds,
-        )  # fmt: skip
+        yield load_beside(name, SAME, reach)
+        yield load_beside(name, BARE, None)
     parts = {f"{PARQUET}part-{n}.parquet": _parquet(p) for n, p in enumerate(_parts(records, 4))}
     stage(site, parts)
-    yield compare(
-        Comparison("Parquet, 4 files", "warehouse load", PLAIN_COPY, 0.6, rows),
-        lambda: load_staged(site, rows), copy, rounds,
-    )  # fmt: skip
+    yield load_beside("Parquet, 4 files", SAME, 0.6)
+    yield load_beside("Parquet, 4 files", BARE, None)
     yield compare(
         Comparison(
             "Parquet, 4 files", "warehouse load", "dlt, Arrow tables through ADBC", 0.25, rows,
@@ -78,20 +89,24 @@ def memory(site: Site, data: Path | None, rows: int, _rounds: int) -> Iterator[C
     """Compare the loader's peak memory for one file of a hundredth of the rows, and of all."""
     hours = station_hours(data, rows)
     peaks = {}
+    sizes = {}
     for count in (rows // 100, rows):
         records = as_records(hours.slice(0, count))
         text = pa.table({name: records[name].cast(pa.string()) for name in records.column_names})
         for kind, key, body in (
             ("gzip CSV", f"{CSV}one.csv.gz", gzipped(text)),
+            ("gzip JSON", f"{STREAM}one.gz", _documents(hours.slice(0, count))),
             ("Parquet", f"{PARQUET}part-0.parquet", _parquet(records)),
         ):
             stage(site, {key: body})
             peaks[kind, count] = load_staged(site, count).peak_mb or 0.0
-    for kind in ("gzip CSV", "Parquet"):
+            sizes[kind] = plain_bytes(body)
+    for kind, size in sizes.items():
+        reach = "" if kind == "Parquet" else "to reach: at most 200 MB, flat; "
         yield Comparison(
             f"peak memory of a load, {kind}", f"a file of {rows:,} rows",
             f"a file of {rows // 100:,} rows", None, rows,
-            note="to reach: CSV at most 200 MB" if kind == "gzip CSV" else "",
+            note=f"{reach}the larger file holds {size / 1e6:,.0f} MB",
             unit="MB",
             ours_runs=[Run(peaks[kind, rows])],
             peer_runs=[Run(peaks[kind, rows // 100])],
@@ -120,6 +135,30 @@ def gzipped(table: pa.Table) -> bytes:
     return gzip.compress(body.getvalue(), 6)
 
 
+def _documents(hours: pa.Table) -> bytes:
+    """Return a document a row, one after another without line ends, as Firehose delivers them."""
+    text = io.BytesIO()
+    with gzip.open(text, "wb", 1) as packed:
+        for batch in hours.to_batches(ROWS_AT_ONCE):
+            documents = [
+                f'{{"sensor_id":"{station}","timestamp":"{at:%Y-%m-%dT%H:%M:%SZ}",'
+                f'"temperature":{json.dumps(celsius)},"humidity":{json.dumps(humidity)}}}'
+                for station, at, celsius, humidity, _ in zip(
+                    *(column.to_pylist() for column in batch.columns), strict=True
+                )
+            ]
+            packed.write("".join(documents).encode())
+    return text.getvalue()
+
+
+def plain_bytes(body: bytes) -> int:
+    """Return how many bytes a file's content has, decompressed where it is gzip."""
+    if not body.startswith(GZIP):
+        return len(body)
+    with gzip.open(io.BytesIO(body)) as plain:
+        return plain.seek(0, io.SEEK_END)
+
+
 def _parquet(table: pa.Table) -> bytes:
     body = io.BytesIO()
     pq.write_table(table, body, compression="zstd")
@@ -131,7 +170,7 @@ def load_staged(site: Site, rows: int) -> Run:
     with site.connect() as connection:
         tables = connection.execute(
             "select format('%I.%I', schemaname, tablename) from pg_tables "
-            "where schemaname in ('raw_research_db', 'ledger')"
+            "where schemaname like 'raw_%' or schemaname = 'ledger'"
         ).fetchall()
         connection.execute(f"truncate {', '.join(name for (name,) in tables)}")
     run = in_process(load_all, site.folder)
@@ -155,9 +194,13 @@ def _psql(site: Site, command: str) -> None:
     psql = shutil.which("psql")
     if psql is None:
         raise RuntimeError("psql is not installed; it is the peer of this comparison")
+    environment |= {
+        "PGDATABASE": site.connection["dbname"],
+        "PGOPTIONS": f"-c {BATCH_SETTING}=1",  # which a default of the same table asks for
+    }
     subprocess.run(
         [psql, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", command],
-        env={**os.environ, **environment, "PGDATABASE": site.connection["dbname"]},
+        env={**os.environ, **environment},
         check=True,
     )
 
