@@ -61,7 +61,7 @@ def headline(site: Site, data: Path | None, rows: int, rounds: int) -> Iterator[
     records = as_records(station_hours(data, rows))
     load_dimensions(site, records)
     Parts(site, records).load(rows)
-    site.build()
+    site.build("--select", "+monthly_temperature_summary")
     with site.connect() as connection:
         connection.execute(NORMALIZED_TABLES)
         connection.execute("vacuum analyze research_warehouse.fact_measurements")

@@ -123,7 +123,7 @@ class ParquetScanner:
                 where = pc.index(pc.greater(octets, most), True).as_py()
                 detail = f"column {name!r} holds {octets[where]} bytes, {most} are declared"
                 raise self._refusal(Reason.VALUE_TOO_LONG, detail, name, where + 1)
-            where = pc.index(pc.match_substring(column, "\0"), True).as_py()
+            where = _index_of_nul(column)
             if where >= 0:
                 detail = f"a NUL character in column {name!r}"
                 raise self._refusal(Reason.NUL_CHARACTER, detail, name, where + 1)
@@ -134,3 +134,11 @@ class ParquetScanner:
     ) -> FileRefused:
         number = self.records + row
         return FileRefused(Fault(reason, detail, number, 0, 0, column, b"", False))
+
+
+def _index_of_nul(texts: pa.ChunkedArray) -> int:
+    """Return the first text with a NUL character, or -1; its bytes as one are looked at first."""
+    data = (chunk.buffers()[2] for chunk in texts.chunks)
+    if not any(buffer is not None and b"\0" in buffer.to_pybytes() for buffer in data):
+        return -1
+    return int(pc.index(pc.match_substring(texts, "\0"), True).as_py())
