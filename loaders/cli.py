@@ -339,7 +339,8 @@ def alert(options: Options, topic: str | None, days: int, dry_run: bool) -> None
 def query(options: Options, sql: str, as_csv: bool, limit: int | None, out: Path | None) -> None:
     """Run one read-only statement and print its rows. Marts need no schema name.
 
-    On a terminal a long answer goes through the pager. Ctrl-C cancels the statement.
+    On a terminal a long answer goes through the pager. Ctrl-C cancels the statement, and says so
+    if it may still run.
     """
     try:
         if out:
@@ -347,7 +348,7 @@ def query(options: Options, sql: str, as_csv: bool, limit: int | None, out: Path
         else:
             _query_to_stdout(options, sql, as_csv, limit)
     except KeyboardInterrupt:
-        click.echo("warehouse: interrupted; the statement is cancelled", err=True)
+        click.echo("warehouse: interrupted; no statement is left running", err=True)
         raise SystemExit(130) from None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from loaders.contracts import Column, Contract
+from loaders.errors import WarehouseError
 from loaders.ledger import Ledger
 from loaders.staging.batches import Batch, BatchLimits, BatchOutcome, FileOutcome, PlannedFile
 from loaders.staging.objects import Staging
@@ -16,6 +17,16 @@ from loaders.warehouse.database import Database
 
 if TYPE_CHECKING:
     from loaders.warehouse.arrow_rows import Batches  # pyarrow takes a while to import
+
+
+class NotCancelledError(WarehouseError):
+    """A query was interrupted, and nobody knows whether its statement still runs."""
+
+    def __init__(self, session: int) -> None:
+        super().__init__(
+            "interrupted, but the statement did not end when it was cancelled: it may still run "
+            f"in the server's session {session}"
+        )
 
 
 @dataclass(frozen=True)
@@ -148,7 +159,11 @@ class Warehouse(Database, ABC):
 
     @abstractmethod
     def query(self, sql: str) -> AbstractContextManager[QueryResult]:
-        """Run one statement that can only read. Leaving the block early cancels it."""
+        """Run one statement that can only read. Leaving the block early cancels it.
+
+        An interrupt does, too, and is passed on when the statement has ended; raises
+        NotCancelledError if it has not.
+        """
 
     @abstractmethod
     def batches(

@@ -27,6 +27,7 @@ from loaders.staging.objects import MovedError, Staging
 from loaders.warehouse.base import (
     ExistingColumn,
     LeftOut,
+    NotCancelledError,
     OnProgress,
     Progress,
     QueryResult,
@@ -357,7 +358,12 @@ class PostgresWarehouse(Warehouse):
     def _reading(
         self, sql: str
     ) -> Iterator[tuple[list[tuple[str, int, int]], Iterator[tuple[Any, ...]]]]:
-        """Yield a statement's columns, with type and modifier, and its rows as they arrive."""
+        """Yield a statement's columns, with type and modifier, and its rows as they arrive.
+
+        Of an interrupt psycopg cancels the statement and waits a few seconds for its end. Raises
+        NotCancelledError if it gave up.
+        """
+        session = self._connection.info.backend_pid
         with _translated():
             try:
                 with self._connection.transaction():
@@ -368,6 +374,14 @@ class PostgresWarehouse(Warehouse):
                     stream = self._connection.cursor().stream(sql.encode(), size=ROWS_PER_FETCH)
                     with closing(cast(Generator[tuple[Any, ...]], stream)) as rows:
                         yield columns, rows
+            except KeyboardInterrupt:
+                state = self._connection.info.transaction_status
+                if state in (
+                    psycopg.pq.TransactionStatus.ACTIVE,
+                    psycopg.pq.TransactionStatus.UNKNOWN,
+                ):
+                    raise NotCancelledError(session) from None
+                raise
             except psycopg.OperationalError:
                 raise
             except psycopg.Error as error:

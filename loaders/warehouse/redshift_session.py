@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, wait
 from contextlib import closing, contextmanager, suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
@@ -16,7 +19,13 @@ from loaders.contracts import Column, Contract
 from loaders.errors import UsageError, WarehouseError
 from loaders.identifiers import Schemas, TableName, quote_identifier
 from loaders.staging.objects import Staging
-from loaders.warehouse.base import ExistingColumn, LeftOut, QueryResult, Warehouse
+from loaders.warehouse.base import (
+    ExistingColumn,
+    LeftOut,
+    NotCancelledError,
+    QueryResult,
+    Warehouse,
+)
 from loaders.warehouse.redshift_errors import RefusedError, translated
 from loaders.warehouse.redshift_work import WORK, remove_work
 from loaders.warehouse.types import from_redshift
@@ -26,6 +35,8 @@ if TYPE_CHECKING:
 
 CASE_OF_NAMES = "enable_case_sensitive_super_attribute"
 ROWS_PER_FETCH = 500
+CANCELLATIONS = 12  # at most so many, each followed by as many seconds for the statement to end
+SECONDS_PER_CANCELLATION = 5.0
 # A silent loss of the connection is noticed within a minute, not after the system's two hours.
 KEEPALIVES: Mapping[str, Any] = {
     "tcp_keepalive_idle": 30,
@@ -181,8 +192,7 @@ class RedshiftSession(Warehouse):
         # In a read-only transaction UNLOAD still writes to S3, and COMMIT ends it.
         if not _READING.match(sql):
             raise UsageError("`query` is for one statement that reads: SELECT, WITH, SHOW, EXPLAIN")
-        with self._reading() as cursor:
-            cursor.execute(sql)
+        with self._answer(sql) as cursor:
             if cursor.description is None:
                 raise UsageError("the statement returns no rows: `query` is for one that reads")
             names = tuple(_text(column[0]) for column in cursor.description)
@@ -202,12 +212,11 @@ class RedshiftSession(Warehouse):
         bucket = staging()
         work = f"{bucket.root}{WORK}query-{uuid4().hex}/"
         try:
-            with self._reading() as cursor:
-                cursor.execute(unload_statement(sql, f"s3://{bucket.bucket}/{work}", limit))
+            with self._answer(unload_statement(sql, f"s3://{bucket.bucket}/{work}", limit)):
+                pass
             answer = unloaded(bucket, work)
             if answer is None:  # no row, and so no object that says the types
-                with self._reading() as cursor:
-                    cursor.execute(no_rows_of(sql))
+                with self._answer(no_rows_of(sql)) as cursor:
                     columns = [AnswerColumn(_text(c[0]), c[1]) for c in cursor.description]
                 answer = in_batches(columns, (), None)
             yield answer
@@ -215,9 +224,9 @@ class RedshiftSession(Warehouse):
             remove_work(bucket, work)
 
     @contextmanager
-    def _reading(self) -> Iterator[Any]:
-        """Yield a cursor in a read-only transaction; what it runs is cancelled on an interrupt."""
-        session = self.fetch("select pg_backend_pid()")[0][0]
+    def _answer(self, sql: str) -> Iterator[Any]:
+        """Yield a cursor that has run a statement in a read-only transaction."""
+        session = int(self.fetch("select pg_backend_pid()")[0][0])
         try:
             with translated(), self._connection.cursor() as cursor:
                 cursor.execute(
@@ -225,21 +234,53 @@ class RedshiftSession(Warehouse):
                 )
                 cursor.execute("begin read only")
                 cursor.paramstyle = "numeric"  # % is an operator here, not a parameter
+                self._run(cursor, sql, session)
                 yield cursor
         except RefusedError as error:
             raise UsageError(f"the query failed: {error}") from None
-        except KeyboardInterrupt:
-            self._cancel(int(session))
-            raise
         finally:
             with suppress(WarehouseError):
                 self.execute("rollback")
 
-    def _cancel(self, session: int) -> None:
-        """Cancel what the session runs, from another one: this one waits for its answer."""
-        self.close()
-        with suppress(WarehouseError), closing(type(self)(self._parameters, self.schemas)) as other:
-            other.fetch("select pg_cancel_backend(%s)", (session,))
+    def _run(self, cursor: Any, sql: str, session: int) -> None:
+        """Run a statement; an interrupt cancels it and waits for its end: UNLOAD writes till then.
+
+        In a thread: what interrupted the driver, too, would leave it within an answer, and the end
+        of the statement is the end of its answer. Raises NotCancelledError.
+        """
+        running: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                cursor.execute(sql)
+            except BaseException as error:  # whatever it is, it is the caller's
+                running.set_exception(error)
+            else:
+                running.set_result(None)
+
+        try:
+            Thread(target=run, daemon=True).start()
+            running.result()
+        except KeyboardInterrupt:
+            with suppress(WarehouseError, KeyboardInterrupt):  # a second one: no more patience
+                self._cancel(session, running)
+            if not running.done():
+                # Ends the thread's wait, and makes what else is tried on the connection fail.
+                with suppress(OSError):
+                    self._connection._usock.shutdown(socket.SHUT_RDWR)
+                raise NotCancelledError(session) from None
+            raise
+
+    def _cancel(self, session: int, running: Future[None]) -> None:
+        """Cancel what the session runs, from another one, until it has ended.
+
+        Again, because it may not have begun when it was cancelled first.
+        """
+        with closing(type(self)(self._parameters, self.schemas)) as other:
+            for _ in range(CANCELLATIONS):
+                other.fetch("select pg_cancel_backend(%s)", (session,))
+                if wait((running,), SECONDS_PER_CANCELLATION).done:
+                    return
 
     def close(self) -> None:
         """See Warehouse."""

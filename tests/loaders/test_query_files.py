@@ -228,9 +228,30 @@ def test_an_interrupt_cancels_the_statement(
         _, said = running.communicate(timeout=30)
         assert (running.returncode, said) == (
             130,
-            "warehouse: interrupted; the statement is cancelled\n",
+            "warehouse: interrupted; no statement is left running\n",
         )
         wait_for(lambda: not is_active())
+    assert names(place) == []
+
+
+def test_a_statement_that_does_not_end_is_said_to_run_still(
+    place: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cancellation is lost, and who waits for the end interrupts once more."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(psycopg.Connection, "cancel_safe", lambda *_, **__: None)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 2, 0.5)
+    try:
+        code, out, error = ask("select pg_sleep(60)", "--out", place / "x.csv")
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert (code, out) == (3, "")
+    assert "may still run in the server's session " in error
     assert names(place) == []
 
 

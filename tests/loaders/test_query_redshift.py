@@ -6,9 +6,11 @@ import signal
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
+from threading import Timer
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,8 +20,11 @@ from loaders.errors import UsageError
 from loaders.identifiers import Schemas
 from loaders.query_files import write_file
 from loaders.staging.objects import Staging
+from loaders.warehouse import redshift_session
+from loaders.warehouse.base import NotCancelledError
 from loaders.warehouse.redshift import RedshiftWarehouse
 from loaders.warehouse.redshift_unload import unload_statement
+from tests.standin.faults import Faults
 from tests.standin.fixtures import Bucket
 from tests.standin.server import StandIn
 
@@ -213,6 +218,22 @@ def test_only_a_role_authorizes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """Interrupt the block once, as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 @pytest.mark.parametrize("unloading", [False, True])
 def test_an_interrupt_cancels_the_statement(
     warehouse: RedshiftWarehouse, standin: StandIn, bucket: Bucket, tmp_path: Path, unloading: bool
@@ -221,11 +242,7 @@ def test_an_interrupt_cancels_the_statement(
     many = f"{warehouse.schemas.target}.many"
     warehouse.execute(f"create table {many} as {MANY}")
     endless = "select count(*) as n from many a, many b, many c, many d, many e, many f"
-    active = "from pg_stat_activity where state = 'active' and query ~ 'many [f]'"
-
-    def interrupt(*_: object) -> None:
-        assert standin.admin(f"select count(*) {active}") == [["1"]]
-        raise KeyboardInterrupt
+    other = connect(standin, warehouse.schemas)
 
     def ask() -> None:
         if unloading:
@@ -233,17 +250,46 @@ def test_an_interrupt_cancels_the_statement(
         with other.query(endless):
             pass
 
-    other = connect(standin, warehouse.schemas)
-    before = signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 1)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            ask()
-    finally:
-        signal.signal(signal.SIGALRM, before)
-        other.close()
-    end = time.monotonic() + 10
-    while standin.admin(f"select count(*) {active}") != [["0"]]:
-        assert time.monotonic() < end
+    with pytest.raises(KeyboardInterrupt), interrupted_after(1):
+        ask()
+    active = "from pg_stat_activity where state = 'active' and query ~ 'many [f]'"
+    assert standin.admin(f"select count(*) {active}") == [["0"]]
+    with other.query("select a from t") as result:  # the session is of use
+        assert list(result.rows) == [(1,)]
+    other.close()
     warehouse.execute(f"drop table {many}")
     assert (bucket.keys(), list(tmp_path.iterdir())) == ([], [])
+
+
+def test_what_an_unload_writes_after_its_cancellation_is_deleted(
+    warehouse: RedshiftWarehouse, faults: Faults, bucket: Bucket, tmp_path: Path
+) -> None:
+    """It does not heed the cancellation: it writes its part, later, and ends."""
+    hold = faults.hold("^unload")
+    release = Timer(2, hold.release)
+    release.start()
+    with pytest.raises(KeyboardInterrupt), interrupted_after(1):
+        write(warehouse, bucket, "select a from t", tmp_path / "x.csv")
+    release.join()
+    time.sleep(0.5)  # time for a part that nobody waited for
+    assert (bucket.keys(), list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_statement_that_does_not_end_is_said_to_run_still(
+    warehouse: RedshiftWarehouse,
+    standin: StandIn,
+    faults: Faults,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(redshift_session, "CANCELLATIONS", 2)
+    monkeypatch.setattr(redshift_session, "SECONDS_PER_CANCELLATION", 0.1)
+    other = connect(standin, warehouse.schemas)
+    hold = faults.hold("^select a from t")
+    with (
+        pytest.raises(NotCancelledError, match="may still run in the server's session"),
+        interrupted_after(1),
+        other.query("select a from t"),
+    ):
+        pass
+    hold.release()
+    other.close()
