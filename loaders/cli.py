@@ -296,7 +296,7 @@ def status(options: Options) -> None:
     type=click.IntRange(min=0),
     default=35,
     show_default=True,
-    help="Only breaches of the last days: older ones are history.",
+    help="Only breaches that builds of the last days found: older ones are history.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be published.")
 @_common

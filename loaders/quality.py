@@ -13,7 +13,7 @@ from loaders.warehouse.database import Database
 # ruff: noqa: S608  # only table names, quoted, and numbers are put into the statements
 
 MART = "data_quality_daily"
-RECENT_DAYS = 35  # monthly exports are of the last month; dbt_project.yml: quality_warn_days
+RECENT_DAYS = 35  # dbt_project.yml: quality_warn_days
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Breach:
 
 @dataclass(frozen=True)
 class Quality:
-    """The breaches of some days; `judged_on` is the day (UTC) of the build that looked last."""
+    """The breaches found in some days; `judged_on` is the day (UTC) of the build that looked last."""
 
     judged_on: date
     is_current: bool  # judged_on is today
@@ -50,9 +50,10 @@ class Quality:
 
 
 def recent_quality(db: Database, days: int = RECENT_DAYS) -> Quality | None:
-    """Return the breaches of the last `days` days, the newest first.
+    """Return the breaches that were found in the last `days` days, the newest first.
 
-    None when nothing has been judged yet, or when the user may not read the mart.
+    Found, since the day of a measurement may be long past when its export comes. None when nothing
+    has been judged yet, or when the user may not read the mart.
     """
     mart = db.schemas.marts(MART)
     if not db.fetch(
@@ -70,7 +71,8 @@ def recent_quality(db: Database, days: int = RECENT_DAYS) -> Quality | None:
     rows = db.fetch(
         "select table_name, day, kind, measure, value, expected_low, expected_high, verdict "
         f"from {mart.sql} where verdict in ('low', 'high') "
-        f"and day >= cast({db.now} as date) - {days:d} order by day desc, table_name, measure"
+        f"and _judged_at >= cast({db.now} as date) - {days:d} "
+        "order by day desc, table_name, measure"
     )
     return Quality(judged_on, bool(is_current), tuple(map(_breach, rows)))
 

@@ -127,7 +127,8 @@ judged as (
             when value < expected_low then 'low'
             when value > expected_high then 'high'
             else 'ok'
-        end as verdict
+        end as verdict,
+        {{ utc_now() }} as _judged_at
     from expected
 
 )

@@ -30,7 +30,13 @@ SERIES = (
     "select day, value, expected_low, expected_high, verdict from data_quality_daily "
     "where table_name = 'fact_measurements.research_db' and measure = '{}' order by day"
 )
-DISTRIBUTION = "select * from data_quality_daily where kind = 'distribution' order by 1, 2, 4"
+DISTRIBUTION = (
+    "select table_name, day, measure, value, expected_low, expected_high, verdict, is_whole_day "
+    "from data_quality_daily where kind = 'distribution' order by 1, 2, 3"
+)
+LONG_AGO = (
+    "update research_warehouse.data_quality_daily set _judged_at = _judged_at - interval '36 days'"
+)
 PARTS = "select * from measurement_distributions order by 1, 2, 3"
 TABLE = "research_db.measurements"
 
@@ -91,6 +97,12 @@ def test_a_day_unlike_those_before_it_is_a_breach_whatever_came_when(observed: D
     assert by_day[JUNE + timedelta(days=8)][3] == "low"
     assert by_day[JUNE + timedelta(days=10)][3] == "ok"
 
+    # Known since this build, however long ago the day was.
+    strange = {JUNE + timedelta(days=8), JUNE + timedelta(days=9)}
+    assert days_of_breaches(observed) == strange
+    observed.execute(f"{LONG_AGO} where day = '{max(strange)}'")
+    assert days_of_breaches(observed) == {min(strange)}
+
     parts = observed.rows(PARTS)
     days[0] = usual[1:]
     found = {row[1]: row[3:] for row in parts if row[2] == "temperature"}
@@ -111,6 +123,13 @@ def test_a_day_unlike_those_before_it_is_a_breach_whatever_came_when(observed: D
 
 def medians_of(desk: Desk) -> list[Row]:
     return desk.rows(SERIES.format("temperature_median"))
+
+
+def days_of_breaches(desk: Desk) -> set[date]:
+    with desk.project.warehouse() as warehouse:
+        quality = recent_quality(warehouse)
+    assert quality is not None
+    return {breach.day for breach in quality.breaches}
 
 
 def play_nights(desk: Desk, rows: dict[int, int]) -> None:
@@ -222,6 +241,8 @@ def test_dbt_warns_of_recent_breaches_and_goes_on(observed: Desk) -> None:
     test = ("test", "--select", "data_quality_daily_volumes_are_usual")
     play_nights(observed, dict.fromkeys(range(50, 0, -1), 1000) | {40: 1})
     observed.build(*JUDGED)
+    assert observed.dbt.invoke(*test).statuses["warn"] == 1
+    observed.execute(LONG_AGO)
     assert observed.dbt.invoke(*test).statuses["pass"] == 1
     observed.execute("update ledger.batches set rows_loaded = 1 where batch_id = 1000 - 3")
     observed.build(*JUDGED)

@@ -1,4 +1,4 @@
-{#- Warns of the breaches of one kind in data_quality_daily, of the last days only. -#}
+{#- Warns of the breaches of one kind in data_quality_daily, that became known in the last days only. -#}
 {% test within_expected_range(model, kind) %}
     {{ config(severity='warn') }}
     {%- set kinds = ['freshness', 'volume', 'distribution', 'schema', 'lineage'] -%}
@@ -10,5 +10,5 @@ from {{ model }}
 where
     kind = '{{ kind }}'
     and verdict in ('low', 'high')
-    and day >= cast({{ utc_now() }} as date) - {{ var('quality_warn_days') }}
+    and _judged_at >= cast({{ utc_now() }} as date) - {{ var('quality_warn_days') }}
 {% endtest %}
