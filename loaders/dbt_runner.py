@@ -91,5 +91,8 @@ class Dbt:
         silence = SILENT if quiet else ()
         result = self._runner.invoke([*silence, command, *arguments, *self._options])
         if result.exception is not None:
-            raise BuildFailed(f"dbt {command}: {result.exception}") from result.exception
+            kind = type(result.exception).__name__
+            raise BuildFailed(
+                f"dbt {command}: {result.exception}", f"dbt {command}: {kind} (see logs/dbt.log)"
+            ) from result.exception
         return result

@@ -1,7 +1,6 @@
 """What a load or run does, as JSON lines for a log: ids, counts and seconds.
 
-No line holds a secret, and none data, unless the text of a server's error in `failed` quotes some:
-what became of each file stands in the ledger, under the ids.
+No line holds a secret, and none data: what became of each file stands in the ledger, under the ids.
 """
 
 from __future__ import annotations
@@ -81,7 +80,7 @@ class JsonLines:
             self._write(
                 "failed",
                 kind=type(error).__name__,
-                message=str(error),
+                message=error.logged,
                 exit_code=error.exit_code,
                 seconds=round(time.monotonic() - self._since, 3),
             )

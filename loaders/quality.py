@@ -42,7 +42,7 @@ class Breach:
 
 @dataclass(frozen=True)
 class Quality:
-    """The breaches found in some days; `judged_on` is the day (UTC) of the build that looked last."""
+    """The breaches found in some days; `judged_on` is the UTC day of the build that looked last."""
 
     judged_on: date
     is_current: bool  # judged_on is today

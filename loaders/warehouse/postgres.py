@@ -11,7 +11,7 @@ from psycopg import errors
 
 from loaders import ledger
 from loaders.contracts import Column, Contract
-from loaders.errors import Transient, UsageError, WarehouseError
+from loaders.errors import Transient, UsageError, WarehouseError, without_values
 from loaders.formats.faults import FileRefused
 from loaders.formats.parquet_form import ParquetForm
 from loaders.formats.scanners import Scanner, scanner_of
@@ -416,9 +416,16 @@ def _definition(column: Column) -> str:
 
 
 def _without_values(error: psycopg.Error) -> str:
-    """Say what COPY refused and where, without the row that it quotes after a colon."""
+    """Say what the server refused and where, without the row or value that it quotes."""
     told = (error.diag.message_primary, error.diag.context)
-    return "; ".join(text.partition(': "')[0] for text in told if text)
+    return "; ".join(without_values(text) for text in told if text)
+
+
+def _logged(error: psycopg.Error) -> str:
+    """Say for a log what went wrong; who has no SQLSTATE is psycopg, and quotes nothing."""
+    if error.sqlstate is None:
+        return f"PostgreSQL: {str(error).strip()}"
+    return f"PostgreSQL: {_without_values(error)} (SQLSTATE {error.sqlstate})"
 
 
 @contextmanager
@@ -429,9 +436,9 @@ def _translated() -> Iterator[None]:
     except errors.UniqueViolation as error:
         raise ClaimedError(str(error)) from None
     except (errors.QueryCanceled, errors.DiskFull) as error:
-        raise WarehouseError(f"PostgreSQL: {str(error).strip()}") from error
+        raise WarehouseError(f"PostgreSQL: {str(error).strip()}", _logged(error)) from error
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise Transient(f"PostgreSQL: {str(error).strip()}") from error
+        raise Transient(f"PostgreSQL: {str(error).strip()}", _logged(error)) from error
     except errors.UndefinedObject as error:
         raise UsageError(f"PostgreSQL: {error.diag.message_primary}") from error
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as error:
@@ -443,4 +450,4 @@ def _translated() -> Iterator[None]:
             f"PostgreSQL: {error.diag.message_primary}; grant it to the profile's user"
         ) from error
     except psycopg.Error as error:
-        raise WarehouseError(f"PostgreSQL: {str(error).strip()}") from error
+        raise WarehouseError(f"PostgreSQL: {str(error).strip()}", _logged(error)) from error

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from redshift_connector import error as driver
 
-from loaders.errors import Transient, UsageError, WarehouseError
+from loaders.errors import Transient, UsageError, WarehouseError, without_values
 
 _ADVICE = dict.fromkeys(("42P01", "42703", "3F000"), "run `warehouse setup`") | {
     "42501": "grant it to the profile's user",
@@ -37,14 +37,16 @@ def translated() -> Iterator[None]:
         fields = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
         code, message = str(fields.get("C", "")), str(fields.get("M") or error)
         text = f"Redshift: {message} {fields.get('D') or ''}".strip()
+        logged = f"Redshift: {without_values(message)} (SQLSTATE {code or 'unknown'})"
         passing = _SERIALIZATION.match(f"{message} {text}") or _S3_FAULT.search(text)
         if code.startswith(_TRANSIENT) or passing:
-            raise Transient(text) from error
+            raise Transient(text, logged) from error
         if code in _ADVICE:
-            raise UsageError(f"{text}; {_ADVICE[code]}") from error
+            advice = _ADVICE[code]
+            raise UsageError(f"{text}; {advice}", f"{logged}; {advice}") from error
         if not fields and isinstance(
             error, (driver.InterfaceError, driver.OperationalError, OSError)
         ):
             kind = type(error).__name__
             raise Transient(f"Redshift: the connection failed ({kind})") from error
-        raise RefusedError(text) from error
+        raise RefusedError(text, logged) from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ from typing import Any
 import pytest
 import yaml
 from loading import HEADER, MEASUREMENTS, Lab, contract_of, rows
+from redshift_connector import error as driver
 
 from loaders.cli import main
+from loaders.errors import WarehouseError
 from loaders.settings import STAGING_VARIABLE
 from loaders.staging.batches import BatchLimits
 from loaders.warehouse.postgres import PostgresWarehouse
+from loaders.warehouse.redshift_errors import translated
 
 Warehouse = Callable[..., tuple[int, str, list[dict[str, Any]]]]
 
@@ -98,6 +102,29 @@ def test_the_end_of_a_failure_is_a_line(
     assert (line["event"], line["kind"], line["exit_code"]) == ("failed", "UsageError", 2)
     assert "password authentication failed" in line["message"]
     assert "canary" not in json.dumps(line)
+
+
+def test_what_a_server_quotes_is_not_in_the_line(lab: Lab, warehouse: Warehouse) -> None:
+    with closing(lab.connect()) as warehouse_itself:
+        warehouse_itself.execute("alter table ledger.files add constraint odd check (bytes < 1)")
+    lab.put("lab/measurements/canary.csv", rows("a"))
+    code, _, lines = warehouse("load", "--log-format", "json")
+    assert (code, lines[-1]["event"], lines[-1]["kind"]) == (3, "failed", "WarehouseError")
+    assert lines[-1]["message"] == (
+        'PostgreSQL: new row for relation "files" violates check constraint "odd" (SQLSTATE 23514)'
+    )
+    assert "canary" not in json.dumps(lines)
+
+
+@pytest.mark.parametrize("code", ["22P02", "53200", "42703"])
+def test_nor_what_redshift_quotes(code: str) -> None:
+    said = {"C": code, "M": "Invalid digit, Value 'canary', Pos 0", "D": "context: canary"}
+    with pytest.raises(WarehouseError, match="canary") as raised, translated():
+        raise driver.ProgrammingError(said)
+    assert raised.value.logged.startswith(
+        f"Redshift: Invalid digit, Value …, Pos 0 (SQLSTATE {code})"
+    )
+    assert "canary" not in raised.value.logged
 
 
 def test_an_interrupt_is_a_line(warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> None:
