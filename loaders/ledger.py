@@ -35,7 +35,8 @@ _TABLES = {
         batch_id bigint not null primary key, source_table varchar(255) not null,
         mode varchar(16) not null, version_at timestamp, export_key varchar(1024),
         files integer not null, rows_loaded bigint not null, rows_rejected bigint not null,
-        bytes bigint not null, loaded_at timestamp not null, run_id varchar(36) not null""",
+        bytes bigint not null, loaded_at timestamp not null, run_id varchar(36) not null,
+        seconds decimal(12, 3)""",
     "events": """
         event_id bigint not null primary key, batch_id bigint not null,
         source_table varchar(255) not null, event varchar(16) not null,
@@ -74,6 +75,9 @@ _TABLES = {
     "build_lock": "x integer",
 }
 
+# Columns that ledgers made by earlier versions do not have. Redshift knows no `if not exists` here.
+_ADDED = (("batches", "seconds", "decimal(12, 3)"),)
+
 
 def create_tables(schemas: Schemas, varbyte: str) -> list[str]:
     """Return the DDL of the ledger's schema and tables; `varbyte` is the type of raw bytes."""
@@ -81,6 +85,20 @@ def create_tables(schemas: Schemas, varbyte: str) -> list[str]:
     return [f"create schema if not exists {schema}"] + [
         f"create table if not exists {schemas.ledger(name).sql} ({columns.format(varbyte=varbyte)})"
         for name, columns in _TABLES.items()
+    ]
+
+
+def add_columns(db: Database) -> list[str]:
+    """Return the DDL of the columns that a ledger made by an earlier version lacks."""
+    found = db.fetch(
+        "select table_name, column_name from information_schema.columns where table_schema = %s",
+        (db.schemas.schema("ledger"),),
+    )
+    known = {(str(table), str(column)) for table, column in found}
+    return [
+        f"alter table {db.schemas.ledger(table).sql} add column {column} {kind}"
+        for table, column, kind in _ADDED
+        if (table, column) not in known
     ]
 
 
@@ -244,14 +262,17 @@ class Ledger:
             ),
         )
 
-    def publish(self, outcome: BatchOutcome, batch_id: int, run_id: str) -> None:
-        """Record the batch and its events: from the COMMIT on its rows count."""
+    def publish(self, outcome: BatchOutcome, batch_id: int, run_id: str, seconds: float) -> None:
+        """Record the batch and its events: from the COMMIT on its rows count.
+
+        `seconds` are those from the batch's beginning until now.
+        """
         batch = outcome.batch
         rows_read = sum(file.rows_read for file in outcome.loaded)
         self._db.execute(
             f"insert into {self._name('batches')} (batch_id, source_table, mode, version_at, "
-            "export_key, files, rows_loaded, rows_rejected, bytes, run_id, loaded_at) "
-            f"values ({', '.join(['%s'] * 10)}, {self._db.now})",
+            "export_key, files, rows_loaded, rows_rejected, bytes, run_id, seconds, loaded_at) "
+            f"values ({', '.join(['%s'] * 11)}, {self._db.now})",
             (
                 batch_id,
                 batch.contract.name,
@@ -263,6 +284,7 @@ class Ledger:
                 rows_read - outcome.rows_loaded,
                 sum(file.file.object.bytes for file in outcome.loaded),
                 run_id,
+                f"{seconds:.3f}",
             ),
         )
         events = [(batch_id, "loaded")] + [(old, "superseded") for old in batch.supersedes]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -272,7 +273,7 @@ class PostgresWarehouse(Warehouse):
         self, batch: Batch, staging: Staging, run_id: str, on_progress: OnProgress
     ) -> BatchOutcome:
         """See Warehouse."""
-        book = ledger.Ledger(self)
+        book, started = ledger.Ledger(self), time.monotonic()
         batch_id = self.new_id("batch_id")
         try:
             with self.transaction():
@@ -287,7 +288,7 @@ class PostgresWarehouse(Warehouse):
                 outcome = BatchOutcome(batch, batch_id if loaded else None, tuple(files))
                 book.settle(outcome, batch_id)
                 if loaded:
-                    book.publish(outcome, batch_id, run_id)
+                    book.publish(outcome, batch_id, run_id, time.monotonic() - started)
                 on_progress(Progress("recorded", batch.contract.name, rows=outcome.rows_loaded))
         except NotWholeError as error:
             outcome = BatchOutcome(batch, None, error.files)

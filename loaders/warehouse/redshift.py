@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -84,7 +85,7 @@ class RedshiftWarehouse(RedshiftSession):
         self, batch: Batch, staging: Staging, run_id: str, on_progress: OnProgress
     ) -> BatchOutcome:
         """See Warehouse."""
-        book = ledger.Ledger(self)
+        book, started = ledger.Ledger(self), time.monotonic()
         # A label for people only: a backslash in a name, which no literal can hold, goes.
         tag = f"warehouse:{run_id}:{batch.contract.name}".replace("\\", "_")
         self.execute(f"set query_group to {quote_literal(tag)}")
@@ -92,7 +93,7 @@ class RedshiftWarehouse(RedshiftSession):
         try:
             files, sources = self._scan(batch, staging, work, on_progress)
             files = self._copy_all(batch, staging, work, files, sources)
-            outcome = self._publish(batch, run_id, files, book)
+            outcome = self._publish(batch, run_id, files, book, started)
         except NotWholeError as error:
             outcome = BatchOutcome(batch, None, error.files)
             self.record_refusals(batch.contract.name, batch.bucket, error.files)
@@ -213,7 +214,12 @@ class RedshiftWarehouse(RedshiftSession):
         return {}
 
     def _publish(
-        self, batch: Batch, run_id: str, files: list[FileOutcome], book: ledger.Ledger
+        self,
+        batch: Batch,
+        run_id: str,
+        files: list[FileOutcome],
+        book: ledger.Ledger,
+        started: float,
     ) -> BatchOutcome:
         """Move the rows into the raw table with the ledger rows: all of it or nothing."""
         with self.publishing():
@@ -232,7 +238,7 @@ class RedshiftWarehouse(RedshiftSession):
                     f"({columns}, _batch_id, _loaded_at) "
                     f"select {columns}, {batch_id}, {self.now} from {STAGED}"
                 )
-                book.publish(outcome, batch_id, run_id)
+                book.publish(outcome, batch_id, run_id, time.monotonic() - started)
         return outcome
 
     @contextmanager

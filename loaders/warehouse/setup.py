@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from loaders import ledger
 from loaders.contracts import LOAD_COLUMNS, Contract
 from loaders.errors import UsageError
 from loaders.identifiers import quote_identifier
@@ -23,6 +24,8 @@ def setup(warehouse: Warehouse, contracts: Iterable[Contract]) -> list[str]:
     problems: list[str] = []
     with warehouse.setup_transaction():
         for statement in [*warehouse.ledger_ddl(), *access_ddl(warehouse.schemas)]:
+            warehouse.execute(statement)
+        for statement in ledger.add_columns(warehouse):
             warehouse.execute(statement)
         for contract in contracts:
             existing = warehouse.raw_columns(contract)

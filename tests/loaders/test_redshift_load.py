@@ -9,6 +9,7 @@ import threading
 import traceback
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -368,6 +369,11 @@ def test_setup_is_idempotent_adds_columns_and_refuses_the_rest(
     lab: RedshiftLab, contract: Contract, tmp_path: Path
 ) -> None:
     assert lab.setup(contract) == []
+    batches = lab.schemas.ledger("batches").sql
+    with closing(lab.connect()) as warehouse:  # as in a ledger of an earlier version
+        warehouse.execute(f"alter table {batches} drop column seconds")
+    assert lab.setup(contract) == []
+    assert lab.fetch(f"select seconds from {batches}") == []
     columns = {"id": "varchar(16)", "value": "varchar(32)", "updated_at": "varchar(40)"}
     wider = contract_of(tmp_path, MEASUREMENTS, columns | {"more": "varchar(8)"})
     assert len(lab.setup(wider)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,22 @@ def test_setups_at_the_same_time_do_not_collide(lab: Lab, tmp_path: Path) -> Non
     with ThreadPoolExecutor(4) as pool:
         changes = list(pool.map(lambda _: lab.setup(contract), range(4)))
     assert sorted(len(change) for change in changes) == [0, 0, 0, 3]
+
+
+def test_a_ledger_of_an_earlier_version_gets_its_new_columns(lab: Lab, tmp_path: Path) -> None:
+    contract = contract_of(tmp_path, MEASUREMENTS)
+    lab.setup(contract)
+    lab.put("lab/measurements/1.csv", rows("a"))
+    lab.load(contract)
+    with closing(lab.connect()) as warehouse:
+        warehouse.execute("alter table ledger.batches drop column seconds")
+    lab.put("lab/measurements/2.csv", rows("b"))
+    with pytest.raises(UsageError, match="warehouse setup"):
+        lab.load(contract)
+    lab.setup(contract)
+    lab.load(contract)
+    times = lab.fetch("select seconds is null, seconds between 0 and 60 from ledger.batches")
+    assert sorted(times) == [(False, True), (True, None)]
 
 
 def test_a_new_column_is_added(lab: Lab, tmp_path: Path) -> None:
