@@ -17,12 +17,16 @@ REGIONS = 8
 TOP = 15
 SERIES = 4  # of sensors with anomalies
 SERIES_DAYS = 14
+DRIFTS = 6  # of medians by day
 ANOMALIES = 200  # of a series, the farthest ones
 
 
 @dataclass(frozen=True)
 class SourceTable:
-    """A source table's live batches."""
+    """A source table's live batches, and within how many days of a load the next is expected.
+
+    `expected_days` is None where nothing is judged yet.
+    """
 
     name: str
     files: int
@@ -31,6 +35,12 @@ class SourceTable:
     bytes: int
     newest_export: datetime | None
     last_loaded_at: datetime
+    expected_days: Decimal | None
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether the last load is longer ago than is usual; in days, as the measure counts."""
+        age = (now.date() - self.last_loaded_at.date()).days
+        return self.expected_days is not None and age > self.expected_days
 
 
 @dataclass(frozen=True)
@@ -165,6 +175,45 @@ class AnomalousSeries:
 
 
 @dataclass(frozen=True)
+class JudgedDay:
+    """A measure of a UTC day beside its expected range, whose bounds are None if not judged."""
+
+    day: date
+    value: Decimal
+    low: Decimal | None
+    high: Decimal | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The median of a quantity by day, of one source of measurements."""
+
+    source: str
+    quantity: str
+    days: tuple[JudgedDay, ...]
+
+    @property
+    def breaches(self) -> tuple[JudgedDay, ...]:
+        """The days outside of their expected range."""
+        return tuple(one for one in self.days if one.verdict in ("low", "high"))
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """How often a measure was outside of its expected range, of all the days it was judged."""
+
+    kind: str
+    measure: str
+    tables: int
+    first_day: date
+    last_day: date
+    judged: int
+    breaches: int
+    newest_breach: date | None
+
+
+@dataclass(frozen=True)
 class Quality:
     """What is wrong, or looks so."""
 
@@ -173,18 +222,21 @@ class Quality:
     refused_files: int
     rejected_rows: int
     refusals: tuple[Refusal, ...]
+    drifts: tuple[Drift, ...]
+    thresholds: tuple[Threshold, ...]
     anomalies: int
     series: tuple[AnomalousSeries, ...]
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch of a source table."""
+    """A batch of a source table; `seconds` is None if it was loaded by an earlier version."""
 
     batch_id: int
     source_table: str
     loaded_at: datetime
     rows: int
+    seconds: float | None
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from loaders.display import human_bytes, printable
 from loaders.embedded.background import write_private
 from loaders.errors import UsageError
-from loaders.report import charts
-from loaders.report.charts import Chart
+from loaders.report.charts.drawing import LOOKS, Chart
+from loaders.report.charts.loads import MEASURES, batch_chart, run_chart
+from loaders.report.charts.measurements import calendar_charts, distribution_chart, month_charts
+from loaders.report.charts.overview import flow_chart
+from loaders.report.charts.papers import most_frequent_chart, years_chart
+from loaders.report.charts.quality import (
+    anomaly_chart,
+    drift_chart,
+    missing_charts,
+    quarantine_chart,
+)
+from loaders.report.charts.sales import orders_chart, revenue_chart
 from loaders.report.figures import (
     BATCHES,
     EXPERIMENTS,
@@ -31,6 +41,7 @@ from loaders.report.figures import (
     SERIES_DAYS,
     TOP,
     Figures,
+    SourceTable,
 )
 
 HERE = Path(__file__).parent
@@ -116,7 +127,7 @@ def render(figures: Figures) -> str:
         figures=figures,
         sections=sections,
         specs=[chart.spec for chart in drawn],  # in the order of their places
-        looks=charts.LOOKS,
+        looks=LOOKS,
         style=(HERE / "page.css").read_text(),
         script=script,
         script_hash=b64encode(sha256(script.encode()).digest()).decode(),
@@ -157,7 +168,7 @@ def _overview(figures: Figures) -> Section:
         _tile("quarantined rows", figures.quality.quarantined_rows),
         _tile("refused files", figures.quality.refused_files),
     )
-    flows = tuple(charts.flow_chart(flow) for flow in figures.overview.flows)
+    flows = tuple(flow_chart(flow) for flow in figures.overview.flows)
     rows = [
         (
             one.name,
@@ -168,12 +179,13 @@ def _overview(figures: Figures) -> Section:
             one.newest_export,
             one.last_loaded_at,
             _age(figures.made_at, one.last_loaded_at),
+            *_freshness(one, figures.made_at),
         )
         for one in tables
     ]
     columns = (
         "table", "files", "rows", "rejected", "size", "newest export (UTC)", "last load (UTC)",
-        "last load was",
+        "last load was", "expected within", "freshness",
     )  # fmt: skip
     return Section(
         "Overview",
@@ -211,7 +223,7 @@ def _measurements(figures: Figures) -> Section:
             f"{quantity.capitalize()} by month",
             f"The line is the mean, the bars reach from the lowest to the highest value ({unit}). "
             "A month without values is left out.",
-            tuple(charts.month_charts(quantity, found.months)),
+            tuple(month_charts(quantity, found.months)),
         )
         for quantity, unit in QUANTITIES.items()
     ]
@@ -219,7 +231,7 @@ def _measurements(figures: Figures) -> Section:
         (
             "Measurements by day",
             "The last 53 weeks; a hollow square is a day without any measurement.",
-            tuple(charts.calendar_charts(found.days)),
+            tuple(calendar_charts(found.days)),
         )
     )
     groups.append(
@@ -229,7 +241,7 @@ def _measurements(figures: Figures) -> Section:
             tuple(
                 chart
                 for quantity in QUANTITIES
-                if (chart := charts.distribution_chart(quantity, found.bins, experiments))
+                if (chart := distribution_chart(quantity, found.bins, experiments))
             ),
         )
     )
@@ -259,19 +271,26 @@ def _quality(figures: Figures) -> Section:
             "Quarantined rows",
             "They could be read, and failed validation. Their values stand in the quarantined_ "
             "tables.",
-            (charts.quarantine_chart(found.quarantined),) if found.quarantined else (),
+            (quarantine_chart(found.quarantined),) if found.quarantined else (),
         ),
         (
             "Missing values",
             "The share of each month's measurements that has no value of a quantity.",
-            tuple(charts.missing_charts(figures.measurements.months)),
+            tuple(missing_charts(figures.measurements.months)),
+        ),
+        (
+            "Drift",
+            "The median of each day's measurements, by source. The grey band is what the days "
+            "before it make usual; a diamond is a day outside of it. Those with the most breaches "
+            "are shown.",
+            tuple(drift_chart(one) for one in found.drifts),
         ),
         (
             "Anomalies",
             f"The last {SERIES_DAYS} days of the sensors with the most anomalies: hourly means on "
             "their ranges, and as diamonds the values that are far from what the sensor says at "
             "that hour of the day (measurement_anomalies).",
-            tuple(charts.anomaly_chart(one) for one in found.series if one.anomalies),
+            tuple(anomaly_chart(one) for one in found.series if one.anomalies),
         ),
     )
     rows = [
@@ -287,14 +306,39 @@ def _quality(figures: Figures) -> Section:
     ]
     columns = ("table", "file", "refused", "line", "reason", "when (UTC)")
     title = f"Refused files and records (the newest {REFUSALS})"
+    refusals = (Table(title, columns, rows),) if rows else ()
     return Section(
         "Quality",
         tiles if groups or rows else (),
         groups,
-        (Table(title, columns, rows),) if rows else (),
+        (*_thresholds(figures), *refusals) if groups or rows else (),
         "Nothing to report: no row is quarantined, no file was refused, and there are no "
         "measurements to judge.",
     )
+
+
+def _thresholds(figures: Figures) -> Iterator[Table]:
+    """Yield how often each threshold has fired, if anything was judged."""
+    rows = [
+        (
+            one.kind,
+            one.measure,
+            one.tables,
+            one.first_day,
+            one.last_day,
+            one.judged,
+            one.breaches,
+            f"{100 * one.breaches / one.judged:.2f}",
+            one.newest_breach,
+        )
+        for one in figures.quality.thresholds
+    ]
+    columns = (
+        "kind", "measure", "tables", "first day", "last day", "judged", "breaches", "%",
+        "newest breach",
+    )  # fmt: skip
+    if rows:
+        yield Table("Thresholds, and how often each has fired", columns, rows)
 
 
 def _loads(figures: Figures) -> Section:
@@ -310,10 +354,10 @@ def _loads(figures: Figures) -> Section:
     ]
     drawn: list[Chart] = []
     if found.loads:
-        drawn.append(charts.run_chart(found.loads, "load", "rows"))
-        drawn.append(charts.run_chart(found.loads, "load", "seconds"))
+        drawn.append(run_chart(found.loads, "load", "rows"))
+        drawn.append(run_chart(found.loads, "load", "seconds"))
     if found.builds:
-        drawn.append(charts.run_chart(found.builds, "build", "seconds"))
+        drawn.append(run_chart(found.builds, "build", "seconds"))
     return Section(
         "Loads",
         tuple(tiles),
@@ -327,8 +371,9 @@ def _loads(figures: Figures) -> Section:
             ),
             (
                 "Batches",
-                f"The last {BATCHES} of each source table, compared in the same way.",
-                [charts.batch_chart(found.batches)] if found.batches else [],
+                f"The last {BATCHES} of each source table, compared in the same way; a second more "
+                "or less is always usual. They end when the ledger has them.",
+                [chart for measure in MEASURES if (chart := batch_chart(found.batches, measure))],
             ),
         ),
         (),
@@ -345,11 +390,7 @@ def _sales(figures: Figures) -> Section:
         Tile("revenue", f"{found.revenue:,}", "US dollars"),
         _tile("sales", found.sales, "lines of orders"),
     )
-    drawn = (
-        (charts.revenue_chart(found.months), charts.orders_chart(found.months))
-        if found.months
-        else ()
-    )
+    drawn = (revenue_chart(found.months), orders_chart(found.months)) if found.months else ()
     return Section(
         "Sales",
         tiles if drawn else (),
@@ -363,13 +404,13 @@ def _sales(figures: Figures) -> Section:
 
 def _papers(figures: Figures) -> Section:
     found = figures.papers
-    drawn = [charts.years_chart(found.years)] if found.years else []
+    drawn = [years_chart(found.years)] if found.years else []
     for title, thing, counts in (
         ("Journals", "journal", found.journals), ("Keywords", "keyword", found.keywords)
     ):  # fmt: skip
         if counts:
             title = f"{title} with the most papers"
-            drawn.append(charts.most_frequent_chart(title, thing, counts))
+            drawn.append(most_frequent_chart(title, thing, counts))
     return Section(
         "Papers",
         (_tile("papers", found.papers, "of the newest export"),) if drawn else (),
@@ -395,6 +436,14 @@ def _groups(*groups: tuple[str, str, Iterable[Chart]]) -> tuple[Group, ...]:
 
 def _tile(label: str, number: int, note: str = "") -> Tile:
     return Tile(label, f"{number:,}", note)
+
+
+def _freshness(table: SourceTable, now: datetime) -> tuple[str, str]:
+    """Return within how long the next load was expected, and whether it has come."""
+    if table.expected_days is None:
+        return "", "not judged yet"
+    late = "late" if table.is_late(now) else "as expected"
+    return f"{table.expected_days.normalize():f} days", late
 
 
 def _age(now: datetime, then: datetime) -> str:

@@ -9,7 +9,7 @@ Never read: the contents of rejected and quarantined rows, who loaded, and on wh
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +24,7 @@ from loaders.report.figures import (
     ANOMALIES,
     BATCHES,
     DAYS,
+    DRIFTS,
     EXPERIMENTS,
     MONTHS,
     QUANTITIES,
@@ -38,9 +39,11 @@ from loaders.report.figures import (
     Batch,
     Bin,
     Day,
+    Drift,
     Figures,
     Flow,
     Hour,
+    JudgedDay,
     Loads,
     Measurements,
     Month,
@@ -53,6 +56,7 @@ from loaders.report.figures import (
     Run,
     Sales,
     SourceTable,
+    Threshold,
 )
 from loaders.settings import Settings
 from loaders.warehouse.base import Warehouse
@@ -176,11 +180,27 @@ def _overview(reading: _Reading, held: dict[str, int]) -> Overview:
         f"from {reading.book('batches')} b where {reading.live} "
         "group by b.source_table order by b.source_table"
     )
+    expected = _expected_days(reading)
     found = tuple(
-        SourceTable(name, int(files), int(rows), int(rejected), int(size), newest, last)
+        SourceTable(
+            name, int(files), int(rows), int(rejected), int(size), newest, last, expected.get(name)
+        )
         for name, files, rows, rejected, size, newest, last in tables
     )
     return Overview(True, found, tuple(_flows(reading, found, held)))
+
+
+def _expected_days(reading: _Reading) -> dict[str, Decimal]:
+    """Return how old the last load of each table may be, by the build that looked last."""
+    if not reading.has("data_quality_daily"):
+        return {}
+    rows = reading.rows(
+        "select table_name, expected_high from (select table_name, expected_high, row_number() "
+        "over (partition by table_name order by day desc) as place from data_quality_daily "
+        "where measure = 'days_since_load') newest "
+        "where place = 1 and expected_high is not null"
+    )
+    return dict(rows)
 
 
 def _flows(
@@ -355,6 +375,8 @@ def _quality(reading: _Reading) -> Quality:
         files,
         records,
         tuple(_refusals(reading)),
+        tuple(_drifts(reading)),
+        tuple(_thresholds(reading)),
         reading.number("measurement_anomalies", "count(*)"),
         tuple(_series(reading)),
     )
@@ -393,6 +415,51 @@ def _refusals(reading: _Reading) -> Iterator[Refusal]:
     for table, key, status, at_line, why, recorded_at in rows:
         whole = status == "refused"
         yield Refusal(table, key, whole, at_line, why or "records were rejected", recorded_at)
+
+
+def _drifts(reading: _Reading) -> Iterator[Drift]:
+    """Yield the medians with the most breaches, then those with the most days."""
+    if not reading.has("data_quality_daily"):
+        return
+    medians = ", ".join(f"'{quantity}_median'" for quantity in QUANTITIES)
+    rows = reading.rows(
+        "with medians as (select table_name, measure, day, value, expected_low, expected_high, "
+        "verdict, row_number() over (partition by table_name, measure order by day desc) as place "
+        f"from data_quality_daily where measure in ({medians})), "
+        "chosen as (select table_name, measure, "
+        "sum(case when verdict in ('low', 'high') then 1 else 0 end) as breaches, count(*) as days "
+        f"from medians where place <= {DAYS} group by table_name, measure "
+        f"order by breaches desc, days desc, table_name, measure limit {DRIFTS}) "
+        "select m.table_name, m.measure, m.day, m.value, m.expected_low, m.expected_high, "
+        "m.verdict from medians m inner join chosen on chosen.table_name = m.table_name "
+        f"and chosen.measure = m.measure where m.place <= {DAYS} "
+        "order by chosen.breaches desc, m.table_name, m.measure, m.day"
+    )
+    series: dict[tuple[str, str], list[JudgedDay]] = defaultdict(list)
+    for table, measure, *day in rows:
+        source = str(table).partition(".")[2]
+        series[source, str(measure).removesuffix("_median")].append(JudgedDay(*day))
+    for (source, quantity), days in series.items():
+        newest = days[-1].day
+        yield Drift(
+            source, quantity, tuple(d for d in days if newest - d.day < timedelta(days=DAYS))
+        )
+
+
+def _thresholds(reading: _Reading) -> Iterator[Threshold]:
+    """Yield how often each measure was judged and outside of its range, since the first day."""
+    if not reading.has("data_quality_daily"):
+        return
+    breach = "verdict in ('low', 'high')"
+    rows = reading.rows(
+        "select kind, measure, count(distinct table_name), min(day), max(day), count(*), "
+        f"sum(case when {breach} then 1 else 0 end) as breaches, "
+        f"max(case when {breach} then day end) "
+        "from data_quality_daily where verdict <> 'not_judged' "
+        "group by kind, measure order by breaches desc, kind, measure"
+    )
+    for kind, measure, tables, first, last, judged, breaches, newest in rows:
+        yield Threshold(kind, measure, int(tables), first, last, int(judged), int(breaches), newest)
 
 
 def _series(reading: _Reading) -> Iterator[AnomalousSeries]:
@@ -436,7 +503,7 @@ def _loads(reading: _Reading) -> Loads:
     builds: list[tuple[Any, ...]] = []
     if reading.keeps("batches"):
         batches = reading.rows(
-            "select b.batch_id, b.source_table, b.loaded_at, b.rows_loaded from ("
+            "select b.batch_id, b.source_table, b.loaded_at, b.rows_loaded, b.seconds from ("
             "select b.*, row_number() over "
             "(partition by b.source_table order by b.loaded_at desc, b.batch_id desc) as place "
             f"from {reading.book('batches')} b) b "
@@ -458,7 +525,10 @@ def _loads(reading: _Reading) -> Loads:
             f"order by started_at desc limit {RUNS}"
         )
     return Loads(
-        tuple(Batch(number, table, at, int(rows)) for number, table, at, rows in batches),
+        tuple(
+            Batch(number, table, at, int(rows), None if seconds is None else float(seconds))
+            for number, table, at, rows, seconds in batches
+        ),
         tuple(_runs(loads)),
         tuple(_runs(builds)),
     )

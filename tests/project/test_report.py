@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 import subprocess
@@ -18,8 +19,11 @@ import pytest
 
 from loaders.errors import UsageError
 from loaders.project import Project
-from loaders.report import charts, make_report, page
+from loaders.report import make_report, page
+from loaders.report.charts import loads
+from loaders.report.charts.overview import flow_chart
 from loaders.report.figures import (
+    DRIFTS,
     EXPERIMENTS,
     MONTHS,
     QUANTITIES,
@@ -192,16 +196,17 @@ def test_no_other_command_waits_for_the_charts() -> None:
 
 
 def test_a_value_is_judged_by_those_before_it() -> None:
-    assert charts._judge(9, [1, 2, 3, 4]) == ("too few before it", None)
-    assert charts._judge(12, [10, 10, 10, 10, 10])[0] == "usual"
-    assert charts._judge(14, [10, 10, 10, 10, 10])[0] == "unusual"
-    assert charts._judge(14, [8, 9, 10, 11, 12])[0] == "usual"
-    assert charts._judge(15, [8, 9, 10, 11, 12])[0] == "unusual"
+    assert loads._judge(9, [1, 2, 3, 4]) == ("too few before it", None)
+    assert loads._judge(12, [10, 10, 10, 10, 10])[0] == "usual"
+    assert loads._judge(14, [10, 10, 10, 10, 10])[0] == "unusual"
+    assert loads._judge(14, [10, 10, 10, 10, 10], least=5)[0] == "usual"
+    assert loads._judge(14, [8, 9, 10, 11, 12])[0] == "usual"
+    assert loads._judge(15, [8, 9, 10, 11, 12])[0] == "unusual"
 
 
 def test_bands_of_a_flow_are_as_wide_as_their_rows() -> None:
     flow = Flow("Sales", rejected=100, waiting=0, facts=800, quarantined=50, others=50)
-    spec = charts.flow_chart(flow).spec
+    spec = flow_chart(flow).spec
     bands = next(rows for rows in spec["datasets"].values() if "fate" in rows[0])
     for x in (0, 1.2, 2):
         at = [band for band in bands if band["x"] == x]
@@ -295,8 +300,23 @@ def fill(desk: Desk) -> None:
     when = "timestamp '2020-03-01' + n * interval '1 hour'"
     desk.execute(
         "insert into ledger.batches (batch_id, source_table, mode, files, rows_loaded, "
-        "rows_rejected, bytes, loaded_at, run_id) select n, 'research_db.measurements', 'append', "
-        f"1, case n when 300 then 9 else 100 end, 1, 1000, {when}, n from generate_series(1, 300) n"
+        "rows_rejected, bytes, loaded_at, run_id, seconds) "
+        "select n, 'research_db.measurements', 'append', 1, case n when 300 then 9 else 100 end, "
+        f"1, 1000, {when}, n, case n when 300 then 95 when 1 then null else 10 end "
+        "from generate_series(1, 300) n"
+    )
+    desk.execute(
+        "insert into research_warehouse.data_quality_daily (table_name, day, kind, measure, value, "
+        "expected_low, expected_high, verdict) "
+        "select 'fact_measurements.s' || s, date '2020-01-01' + d, 'distribution', "
+        "q || '_median', d % 9 - 4, -8, 0, case when d % 9 > 4 then 'high' else 'ok' end "
+        "from generate_series(1, 3) s, generate_series(1, 800) d, "
+        "unnest(array['temperature', 'pressure', 'humidity']) q where d % 100 <> 7"
+    )
+    desk.execute(
+        "insert into research_warehouse.data_quality_daily (table_name, day, kind, measure, value, "
+        "expected_high, verdict) values ('research_db.measurements', date '2020-03-01', "
+        "'freshness', 'days_since_load', 0, 3, 'ok')"
     )
     desk.execute(
         "insert into ledger.runs (run_id, command, host, os_user, started_at, finished_at, "
@@ -330,21 +350,57 @@ def browser() -> str:
     return found
 
 
-def open_page(browser: str, file: Path, profile: Path) -> tuple[Page, list[str]]:
-    """Return the page as its scripts leave it, and what the console says."""
+# The page in a frame as wide as a phone (a browser's own window is wider), then as text: the page
+# as its scripts leave it, what is wider than the frame and in nothing that scrolls, and words that
+# their chart cuts.
+PHONE = """<!doctype html>
+<iframe src="{page}" width="{width}" height="800" scrolling="no"></iframe>
+<script>
+const frame = document.querySelector("iframe");
+const waiting = setInterval(() => {{
+  const page = frame.contentDocument;
+  if (page.documentElement.dataset.done !== "yes") return;
+  clearInterval(waiting);
+  const right = (one) => one.getBoundingClientRect().right;
+  const wide = [
+    ...[...page.querySelectorAll("main *, header *, footer *")].filter((one) =>
+      right(one) > {width} && !one.closest(".scroll, .skip")),
+    ...[...page.querySelectorAll("svg text:not([opacity='0'])")].filter((one) =>
+      right(one) > right(one.closest(".chart"))),
+  ];
+  const told = {{
+    html: page.documentElement.outerHTML, width: page.documentElement.scrollWidth,
+    wide: wide.map((one) => one.outerHTML.slice(0, 100)),
+  }};
+  const place = document.body.appendChild(document.createElement("pre"));
+  place.textContent = JSON.stringify(told);
+}}, 200);
+</script>"""
+
+
+def open_page(browser: str, file: Path, profile: Path, width: int) -> tuple[Page, list[str]]:
+    """Return the page as its scripts leave it, and what the console says.
+
+    Fails if anything of it is wider than `width` pixels.
+    """
+    phone = file.with_name("phone.html")
+    phone.write_text(PHONE.format(page=file.name, width=width))
     done = subprocess.run(
         [
-            browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=390,800",
+            browser, "--headless", "--no-sandbox", "--disable-gpu",
+            "--allow-file-access-from-files",
             f"--user-data-dir={profile}", "--no-first-run", "--disable-background-networking",
             "--enable-logging=stderr", "--log-level=0", "--virtual-time-budget=30000",
-            "--dump-dom", file.as_uri(),
+            "--dump-dom", phone.as_uri(),
         ],
         capture_output=True,
         text=True,
         timeout=120,
         check=True,
     )  # fmt: skip
-    return Page(done.stdout), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    told = json.loads(Page(done.stdout).of["pre"][0])
+    assert (told["width"], told["wide"]) == (width, [])
+    return Page(told["html"]), [line for line in done.stderr.splitlines() if "CONSOLE" in line]
 
 
 def test_a_browser_draws_every_chart_and_has_nothing_to_say(
@@ -357,14 +413,15 @@ def test_a_browser_draws_every_chart_and_has_nothing_to_say(
     assert stat.S_IMODE(report.path.stat().st_mode) == 0o600
     assert SECRET not in text
     assert HOSTILE not in text
-    seen, console = open_page(browser, report.path, tmp_path / "profile")
+    seen, console = open_page(browser, report.path, tmp_path / "profile", 360)
     # The policy lets nothing be fetched, and a browser tells of what it did not let.
     assert "default-src 'none'" in str([one.get("content") for one in seen.attributes])
     assert console == []
     assert "img" not in seen.of
     drawn = seen.classes("chart")
     # By month 3 quantities of 8 experiments; by day 8; missing values 8.
-    assert len(drawn) == 1 + 3 * EXPERIMENTS + EXPERIMENTS + 3 + 1 + EXPERIMENTS + 1 + 4 + 2 + 3
+    months = 3 * EXPERIMENTS + EXPERIMENTS + 3
+    assert len(drawn) == 1 + months + 1 + EXPERIMENTS + DRIFTS + 1 + 5 + 2 + 3
     assert {one.get("data-drawn") for one in drawn} == {"yes"}
     assert len(seen.of["svg"]) == len(drawn)
     told = [one["aria-label"] for one in seen.attributes if one.get("role") == "img"]
@@ -375,9 +432,17 @@ def test_a_browser_draws_every_chart_and_has_nothing_to_say(
     cells = seen.of["td"]
     assert sum(HOSTILE in cell for cell in cells) > 100
     assert {"4,711", "not_json", "invalid_temperature"} <= set(cells)
-    # The last batch, and with it the last load, brought 9 rows instead of 100.
+    # The last batch, and with it the last load, brought 9 rows instead of 100, and took long.
     unusual = [cells[place - 2 : place] for place, cell in enumerate(cells) if cell == "unusual"]
-    assert unusual == [["9", "70.0 to 130.0"], ["9", "70.0 to 130.0"]]
+    rows, seconds = ["9", "70.0 to 130.0"], ["95.0", "7.0 to 13.0"]
+    assert unusual == [rows, rows, seconds]
+    # The measurements' last load is long ago; a third of the days are judged to be too high.
+    late = cells.index("late")
+    assert (cells[late - 9], cells[late - 1]) == ("research_db.measurements", "3 days")
+    fired = cells.index("humidity_median")
+    assert cells[fired + 4 : fired + 6] == ["2,376", "1,059"]
+    (drift,) = (one for one in told if "Median humidity of s1 by day" in str(one))
+    assert "368 days are judged" in str(drift)
 
 
 def test_what_is_read_is_bounded(empty: Desk) -> None:
@@ -399,3 +464,6 @@ def test_what_is_read_is_bounded(empty: Desk) -> None:
     assert figures.sales.revenue == Decimal("10.05") * 20 * 90
     assert len(figures.loads.loads) == len(figures.loads.builds) == 60
     assert len(figures.loads.batches) == 30
+    assert len(figures.quality.drifts) == DRIFTS
+    assert max(len(drift.days) for drift in figures.quality.drifts) <= 371
+    assert max(one.judged for one in figures.quality.thresholds) == 3 * 792
