@@ -36,6 +36,27 @@ def check_both(both: Both, step: int, expected: Mapping[str, Rows]) -> None:
             _same(mart, found, wanted)
 
 
+def check_daily_counts(desk: Desk) -> None:
+    """Check that daily_fact_counts has the facts of sales, orders and observations as they are now.
+
+    And that data_quality_daily watches them.
+    """
+    counted = desk.rows("select table_name, day, fact_count, amount from daily_fact_counts")
+    facts = desk.rows(
+        "select 'fact_sales', sold_at::date, count(*), sum(amount) from fact_sales group by 1, 2 "
+        "union all select 'fact_order_lines', ordered_at::date, count(*), sum(amount) "
+        "from fact_order_lines group by 1, 2 "
+        "union all select 'fact_observations.' || source_system, observed_at::date, count(*), null "
+        "from fact_observations where observed_at is not null group by 1, 2"
+    )
+    assert counted
+    _same("daily_fact_counts", Counter(counted), Counter(facts))
+    watched = desk.rows(
+        "select table_name, day, value from data_quality_daily where measure = 'facts'"
+    )
+    assert Counter(watched) == Counter((table, day, n) for table, day, n, _ in counted)
+
+
 def _counted(rows: Rows) -> Counter[tuple[Any, ...]]:
     return Counter(tuple(sorted(row.items())) for row in rows)
 

@@ -26,6 +26,7 @@ CLAIMING = (
     "sales_by_region_monthly", "int_orders__changes", "int_users__changes",
     "int_order_lines__parsed", "fact_orders", "fact_order_lines", "quarantined_orders",
     "quarantined_order_lines", "quarantined_users", "measurement_distributions",
+    "daily_fact_counts",
 )  # fmt: skip
 SENT = re.compile(r"On (?:model|snapshot)\.research_warehouse\.(\w+): (?:/\*.*?\*/\s*)?(\w+ ?\w*)")
 LAYOUT = {
@@ -43,6 +44,7 @@ LAYOUT = {
     "monthly_measurement_summary": ["KEY(experiment_id)", "month"],
     "monthly_temperature_summary": ["EVEN", "month"],
     "measurement_distributions": ["EVEN", "measured_date"],
+    "daily_fact_counts": ["EVEN", "day"],
     "data_quality_daily": ["EVEN", "day"],
     "dim_users": ["ALL", "user_id"],
     "fact_orders": ["KEY(user_id)", "ordered_at"],

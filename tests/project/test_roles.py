@@ -29,7 +29,7 @@ MARTS = (
     "quarantined_sales", "quarantined_products", "quarantined_customers",
     "sales_by_region_monthly", "fact_orders", "fact_order_lines", "dim_users",
     "quarantined_orders", "quarantined_order_lines", "quarantined_users",
-    "measurement_distributions", "data_quality_daily", "batch_lineage",
+    "measurement_distributions", "daily_fact_counts", "data_quality_daily", "batch_lineage",
 )  # fmt: skip
 FACTS = "research_warehouse.fact_measurements"
 RAW = "raw_research_db.measurements"

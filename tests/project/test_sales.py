@@ -14,7 +14,7 @@ from loaders.demo.sales import sales_objects
 from tests.project import sales_objects as nasty
 from tests.project.both import Both
 from tests.project.desk import Desk
-from tests.project.mart_checks import check, check_both
+from tests.project.mart_checks import check, check_both, check_daily_counts
 from tests.project.sales_oracle import SalesRow, expect_sales
 from tests.project.sales_questions import check_questions
 
@@ -54,6 +54,7 @@ def test_nasty_files_in_any_grouping(empty: Desk) -> None:
         empty.put(item.key, item.body)
     assert empty.load().exit_code == 0
     empty.build(*BUILD)
+    check_daily_counts(empty)
     check(empty, expect_sales(nasty.accepted(0)))
     for item in nasty.later():
         empty.put(item.key, item.body)
@@ -62,6 +63,7 @@ def test_nasty_files_in_any_grouping(empty: Desk) -> None:
             empty.build(*BUILD)
     empty.build(*BUILD)
     check(empty, expect_sales(nasty.accepted(1)))
+    check_daily_counts(empty)
     empty.put(nasty.REFUSED.key, nasty.REFUSED.text())
     assert [file.key for file in empty.load().refused] == [nasty.REFUSED.key]
     empty.build("--full-refresh", *BUILD)

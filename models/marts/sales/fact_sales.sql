@@ -14,7 +14,7 @@ affected_records(ref('int_sales__changes'), at='sold_at', dimensions=['product',
             "{{ remember_versions(ref('dim_customers'), 'customer_id', 'customer_key') }}",
             "{{ analyze_table(this) }}",
         ],
-        indexes=[{'columns': ['sale_key']}, {'columns': ['region', 'sold_at']}],
+        indexes=[{'columns': ['sale_key']}, {'columns': ['region', 'sold_at']}, {'columns': ['sold_at']}],
         dist='customer_id',
         sort=['sold_at', 'region'],
     )

@@ -9,7 +9,7 @@ affected_records(ref('int_orders__changes'))
             "{{ delete_affected('order_key', 'select record_key as order_key from (' ~ " ~ affected ~ " ~ ') as r') }}",
         ],
         post_hook="{{ analyze_table(this) }}",
-        indexes=[{'columns': ['order_line_key']}, {'columns': ['order_key']}],
+        indexes=[{'columns': ['order_line_key']}, {'columns': ['order_key']}, {'columns': ['ordered_at']}],
         dist='order_key',
         sort=['ordered_at'],
     )

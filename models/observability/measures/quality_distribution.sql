@@ -41,3 +41,20 @@ select
 from distributions
 where value_count > 0
 {% endfor -%}
+union all
+select
+    table_name,
+    day,
+    'distribution' as kind,
+    'facts' as measure,
+    cast(fact_count as decimal(18, 4)) as value
+from {{ ref('daily_fact_counts') }}
+union all
+select
+    table_name,
+    day,
+    'distribution' as kind,
+    'amount' as measure,
+    cast(amount as decimal(18, 4)) as value
+from {{ ref('daily_fact_counts') }}
+where amount is not null
