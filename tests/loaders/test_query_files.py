@@ -174,6 +174,7 @@ def test_a_limit_is_said_where_it_cuts(place: Path, ask: Ask) -> None:
     assert (place / "x.csv").read_text() == "n\n1\n2\n"
 
 
+@pytest.mark.ci
 def test_a_large_answer_takes_bounded_memory(place: Path) -> None:
     """Some 900 MB of rows, which would not fit as a whole."""
     sql = "select n, repeat('x', 1500) || n as text from generate_series(1, 600000) n"

@@ -66,6 +66,7 @@ def test_every_part_is_that_of_the_summaries(demo: Desk, manifest: Path) -> None
         assert Counter(found) == Counter(stored)
 
 
+@pytest.mark.ci
 def test_the_command_of_the_documentation_answers(
     demo: Desk, manifest: Path, dbt_environment: Path, tmp_path: Path
 ) -> None:
@@ -112,6 +113,7 @@ def test_the_share_in_quarantine_is_that_of_the_marts(demo: Desk, manifest: Path
     assert share
 
 
+@pytest.mark.ci
 def test_sales_are_those_of_their_summary(empty: Desk, manifest: Path) -> None:
     for item in sales_objects.first():
         empty.put(item.key, item.body)

@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
 from math import ceil
+from types import ModuleType
 from typing import Any
 
 import boto3
@@ -21,11 +22,16 @@ from loaders.errors import UsageError
 from loaders.nightly import _fingerprint, _record_built, run
 from loaders.quality import recent_quality
 from loaders.schema_history import observe_columns
-from tests.project.desk import Desk, Row
+from tests.project import hpc_objects, shop_objects
+from tests.project.desk import Desk, Row, subjects
+from tests.project.mart_checks import check_daily_counts
 
 JUNE = date(2020, 6, 1)
-OBSERVED = ("--select", "source:research_db+,+data_quality_daily")
-JUDGED = ("--select", "path:models/observability")
+OBSERVED = (
+    *("--select", "source:research_db+,+data_quality_daily"),
+    *("--exclude", *subjects("observations"), "daily_fact_counts"),
+)
+JUDGED = ("--select", "data_quality_daily")  # the views that it reads are there
 SERIES = (
     "select day, value, expected_low, expected_high, verdict from data_quality_daily "
     "where table_name = 'fact_measurements.research_db' and measure = '{}' order by day"
@@ -116,13 +122,27 @@ def test_a_day_unlike_those_before_it_is_a_breach_whatever_came_when(observed: D
     assert {row[4] for row in parts if row[2] == "pressure"} == {0}
 
     incremental = observed.rows(DISTRIBUTION)
-    observed.build(*JUDGED, "--full-refresh")
+    observed.build("--select", "path:models/observability", "--full-refresh")
     assert observed.rows(PARTS) == parts
     assert observed.rows(DISTRIBUTION) == incremental
 
 
 def medians_of(desk: Desk) -> list[Row]:
     return desk.rows(SERIES.format("temperature_median"))
+
+
+@pytest.mark.ci
+@pytest.mark.parametrize(("source", "objects"), [("shop", shop_objects), ("hpc", hpc_objects)])
+def test_other_facts_are_counted_by_day(
+    fresh: Callable[..., Desk], source: str, objects: ModuleType
+) -> None:
+    """Also when a later change moves them or takes them away. Sales: see test_sales.py."""
+    desk = fresh(("--select", f"source:{source}+,+data_quality_daily"))
+    for stage in (objects.first, objects.later):
+        for item in stage():
+            desk.put(item.key, item.body)
+        desk.refresh()
+        check_daily_counts(desk)
 
 
 def days_of_breaches(desk: Desk) -> set[date]:
@@ -134,28 +154,30 @@ def days_of_breaches(desk: Desk) -> set[date]:
 
 def play_nights(desk: Desk, rows: dict[int, int]) -> None:
     """Have the ledger say that so many nights ago a file of so many rows was loaded and built."""
+    statements = []
     for ago in range(max(rows), -1, -1):
         night = f"(now() at time zone 'utc' - interval '{ago} days')"
-        desk.execute(
+        statements.append(
             "insert into ledger.builds (invocation_id, started_at, finished_at, outcome) "
             f"values ('night {ago}', {night}, {night}, 'success')"
         )
         if ago in rows:
-            desk.execute(
+            statements.append(
                 "insert into ledger.batches (batch_id, source_table, mode, files, rows_loaded, "
                 "rows_rejected, bytes, loaded_at, run_id) "
                 f"values ({1000 - ago}, '{TABLE}', 'append', 1, {rows[ago]}, 0, 1, {night}, 'x')"
             )
-            desk.execute(
+            statements.append(
                 "insert into ledger.events (event_id, batch_id, source_table, event, recorded_at) "
                 f"values ({1000 - ago}, {1000 - ago}, '{TABLE}', 'loaded', {night})"
             )
-            desk.execute(
+            statements.append(
                 "insert into ledger.applied (model, event_id, invocation_id, applied_at) "
                 f"select model, {1000 - ago}, 'night {ago}', {night} from (values "
                 "('int_measurements__normalized'), ('fact_measurements'), "
                 "('measurement_distributions'), ('a model of old')) as models (model) "
             )
+    desk.execute("; ".join(statements))  # one connection
 
 
 def judged(desk: Desk, measure: str, table: str = TABLE) -> dict[int, tuple[Any, ...]]:
