@@ -26,6 +26,8 @@ from loaders.staging.rereading import RecordPlace
 from loaders.trace import MeasurementTrace
 from loaders.warehouse.base import LeftOut, Progress
 
+BREACHES_SHOWN = 20  # by status: the rest of its answer must stay in sight
+
 
 def print_left_out(left_out: Sequence[LeftOut]) -> None:
     """Say which of the statements that set up roles the user was not allowed to run."""
@@ -153,7 +155,10 @@ def print_quality(quality: Quality | None) -> None:
     if quality is None:
         click.echo("data quality: not judged yet; `warehouse run` does it")
     elif quality.breaches:
-        print_records(quality.breaches, empty="", title="Not as usual (data_quality_daily)")
+        newest = quality.breaches[:BREACHES_SHOWN]
+        print_records(newest, empty="", title="Not as usual (data_quality_daily)")
+        if more := len(quality.breaches) - len(newest):
+            click.echo(f"{more} more, of days before: `warehouse alert --dry-run` lists all")
         _print_judged_on(quality)
     else:
         click.echo(f"data quality: as usual in the last {RECENT_DAYS} days")
