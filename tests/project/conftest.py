@@ -16,6 +16,7 @@ from loaders.demo.nycflights13 import exports
 from loaders.embedded.object_store import ObjectStore
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.warehouse.setup import setup
+from tests.project.chromium import find_chromium
 from tests.project.desk import CORE, ROOT, Desk
 
 # One name for all: dbt parses the project anew when the profile's database changes.
@@ -50,6 +51,15 @@ def dbt_environment(
         object_store.client().create_bucket(Bucket="project-tests")
         yield place
     shutil.rmtree(place / "target", ignore_errors=True)
+
+
+@pytest.fixture
+def browser() -> str:
+    """Give a Chromium; there are none in the package registry."""
+    found = find_chromium()
+    if found is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    return found
 
 
 def _replace_database(postgres: EmbeddedPostgres, name: str, template: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import stat
 import subprocess
 import sys
@@ -39,7 +38,6 @@ from tests.project.sites import Site
 # As long as an experiment's id may be; wherever it came through as it is, it would run.
 HOSTILE = "</script><img src=x onerror=alert()>"
 SECRET = "what a rejected record holds"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 class OnlyQueries:
@@ -339,15 +337,6 @@ def fill(desk: Desk) -> None:
         f"1, 4711, 'not_json', '{SECRET}', '{SECRET}', recorded_at from ledger.files "
         "where status = 'refused'"
     )
-
-
-@pytest.fixture
-def browser() -> str:
-    """Give a Chromium; there are none in the package registry."""
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium")
-    return found
 
 
 # The page in a frame as wide as a phone (a browser's own window is wider), then as text: the page
