@@ -118,7 +118,8 @@ class Superset:
         return [
             str(self.packages / "bin" / "gunicorn"),
             *("--bind", f"{LOOPBACK}:{port}"),
-            *("--threads", "8", "--timeout", "120", "--log-level", "warning"),
+            *("--threads", "8", "--timeout", "120", "--graceful-timeout", "2"),
+            *("--log-level", "warning", "--no-control-socket"),
             "superset.app:create_app()",
         ]  # fmt: skip
 
