@@ -21,6 +21,7 @@ from bi.server import DASHBOARD, READER, Superset, open_to_reader
 from loaders.embedded.background import LOOPBACK, free_port
 from loaders.embedded.postgres import EmbeddedPostgres
 from loaders.errors import UsageError
+from loaders.warehouse.redshift import RedshiftWarehouse
 from tests.project import sites
 from tests.project.chromium import Page, opened
 from tests.project.desk import ROOT
@@ -30,7 +31,7 @@ from tests.project.sites import Site
 ASSETS = ROOT / "bi" / "assets"
 SCHEMA = "research_warehouse"
 UNDESCRIBED = f"""
-select c.relname, a.attname
+select c.relname, a.attname, of_table.objoid is not null
 from pg_catalog.pg_class c
 inner join pg_catalog.pg_namespace n on n.oid = c.relnamespace
 inner join pg_catalog.pg_attribute a on a.attrelid = c.oid
@@ -52,7 +53,14 @@ def test_a_reader_finds_every_table_and_column_described(site: Site) -> None:
     assert {("fact_measurements", "temperature"), ("secure_measurements", "temperature")} <= set(
         columns
     )
-    assert site.people.rows("the_reader", UNDESCRIBED) == []
+    with site.owner.warehouse() as warehouse:
+        on_redshift = isinstance(warehouse, RedshiftWarehouse)
+    undescribed = {
+        (relation, table_is_described)
+        for relation, _, table_is_described in site.people.rows("the_reader", UNDESCRIBED)
+        if not relation.startswith("mv_tbl__")  # what is behind a materialized view of Redshift
+    }
+    assert undescribed == ({("monthly_temperature_summary", True)} if on_redshift else set())
 
 
 def test_a_reader_is_shown_the_marts_and_nothing_else(site: Site) -> None:
