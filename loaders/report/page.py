@@ -184,8 +184,8 @@ def _overview(figures: Figures) -> Section:
         for one in tables
     ]
     columns = (
-        "table", "files", "rows", "rejected", "size", "newest export (UTC)", "last load (UTC)",
-        "last load was", "expected within", "freshness",
+        "table", "files", "rows", "rejected", "size", "newest export", "last load",
+        "age", "expected", "freshness",
     )  # fmt: skip
     return Section(
         "Overview",
@@ -198,7 +198,9 @@ def _overview(figures: Figures) -> Section:
                 flows,
             )
         ),
-        (Table("Source tables and their freshness", columns, rows),) if rows else (),
+        (Table("Source tables and their freshness (empty: not judged yet)", columns, rows),)
+        if rows
+        else (),
         "The warehouse is empty. `warehouse setup` creates its tables, `warehouse plan` shows what "
         "is in the staging bucket, and `warehouse run` loads and builds it. `make demo` does all "
         "of it with real data, on this machine."
@@ -439,11 +441,10 @@ def _tile(label: str, number: int, note: str = "") -> Tile:
 
 
 def _freshness(table: SourceTable, now: datetime) -> tuple[str, str]:
-    """Return within how long the next load was expected, and whether it has come."""
+    """Return within how long the next load is expected, and how it stands; empty if not judged."""
     if table.expected_days is None:
-        return "", "not judged yet"
-    late = "late" if table.is_late(now) else "as expected"
-    return f"{table.expected_days.normalize():f} days", late
+        return "", ""
+    return f"{table.expected_days.normalize():f} days", "late" if table.is_late(now) else "in time"
 
 
 def _age(now: datetime, then: datetime) -> str:

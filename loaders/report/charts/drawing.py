@@ -37,6 +37,8 @@ LOOKS = {
         "tickColor": "var(--line)",
         "labelLimit": 190,
     },
+    # Beyond the axis by so many pixels and no more: the edge of the place would cut a label there.
+    "axisX": {"labelBound": 4, "labelSeparation": 6},
     "legend": {"labelColor": INK, "titleColor": INK, "titleFontWeight": "normal"},
     "text": {"fill": INK},
 }

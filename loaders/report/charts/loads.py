@@ -27,7 +27,7 @@ LEAST_SECONDS = 1.0  # so much more or less is a busy machine
 Measure = Literal["rows", "seconds"]
 MEASURES: tuple[Measure, ...] = ("rows", "seconds")
 _LEAST: dict[Measure, float] = {"rows": 0, "seconds": LEAST_SECONDS}
-_VERDICTS = {"usual": COLOURS[0], "unusual": ALERT, "too few before it": FAINT}
+_VERDICTS = {"usual": COLOURS[0], "unusual": ALERT, "not judged": FAINT}
 
 
 _AXES = {
@@ -75,7 +75,7 @@ def batch_chart(batches: Sequence[Batch], measure: Measure) -> Chart | None:
         alt.Chart(inline(rows))
         .mark_point(filled=True, size=60, opacity=0.75)
         .encode(
-            alt.X(f"{measure}:Q", title=f"{measure} of a batch", scale=scale, axis=_AXES[measure]),
+            alt.X(f"{measure}:Q", title=measure, scale=scale, axis=_AXES[measure]),
             alt.Y("table:N", title=None),
             _verdict(),
             _verdict_shape(),
@@ -168,12 +168,12 @@ def _judge(
     It reaches at least `least` to both sides.
 
     >>> _judge(9, [1, 2, 3, 4])
-    ('too few before it', None)
+    ('not judged', None)
     >>> _judge(9, [1, 1, 1, 1, 1])
     ('unusual', (0.7, 1.3))
     """
     if len(earlier) < EARLIER_FOR_A_RANGE:
-        return "too few before it", None
+        return "not judged", None
     middle = median(earlier)
     spread = median(abs(one - middle) for one in earlier)
     # 1.4826 MADs are a deviation of a normal distribution; where all are equal, a tenth is usual.

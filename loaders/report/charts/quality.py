@@ -121,13 +121,18 @@ def drift_chart(drift: Drift) -> Chart:
             "day:T",
             timeUnit="utcyearmonthdate",
             title="day (UTC)",
-            axis=alt.Axis(format="%b %Y", labelOverlap=True, grid=False, tickCount="month"),
+            axis=alt.Axis(format="%d %b %Y", labelOverlap=True, grid=False, tickCount=3),
         ),
         tooltip=["when:N", "median:Q", "low:Q", "high:Q", "verdict:N"],
     )
-    y = alt.Y("low:Q", title=f"median {drift.quantity} ({unit})", scale=alt.Scale(zero=False))
-    band = base.mark_area(color=FAINT, opacity=0.35).encode(y, alt.Y2("high:Q"))
-    line = base.mark_line(color=COLOURS[0], strokeWidth=1.5).encode(alt.Y("median:Q"))
+    looks: dict[str, Any] = {
+        "title": f"median {drift.quantity} ({unit})",
+        "scale": alt.Scale(zero=False),
+    }
+    band = base.mark_area(color=FAINT, opacity=0.35).encode(
+        alt.Y("low:Q", **looks), alt.Y2("high:Q")
+    )
+    line = base.mark_line(color=COLOURS[0], strokeWidth=1.5).encode(alt.Y("median:Q", **looks))
     marks = (
         base.transform_filter("datum.verdict === 'low' || datum.verdict === 'high'")
         .mark_point(shape="diamond", color=ALERT, size=60, filled=True)
