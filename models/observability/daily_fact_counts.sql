@@ -51,8 +51,8 @@ with {% if is_incremental() %}affected as (
     where
         facts.{{ fact.at }} is not null
         {% if is_incremental() -%}
-        and facts.{{ fact.at }} >= (select min(affected.day) from affected)
-        and facts.{{ fact.at }} < (select max(affected.day) + 1 from affected)
+        and facts.{{ fact.at }} >= (select min(touched.day) from affected as touched)
+        and facts.{{ fact.at }} < (select max(touched.day) + 1 from affected as touched)
         {% endif -%}
     {% if not loop.last %}union all
     {% endif -%}

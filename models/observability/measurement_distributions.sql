@@ -37,8 +37,8 @@ with {% if is_incremental() %}affected as (
             and facts.measured_at >= affected.measured_date
             and facts.measured_at < affected.measured_date + 1
     where
-        facts.measured_at >= (select min(affected.measured_date) from affected)
-        and facts.measured_at < (select max(affected.measured_date) + 1 from affected)
+        facts.measured_at >= (select min(touched.measured_date) from affected as touched)
+        and facts.measured_at < (select max(touched.measured_date) + 1 from affected as touched)
     {% endif %}
 
 ),
