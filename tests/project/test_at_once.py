@@ -74,7 +74,8 @@ def beside(work: Callable[[threading.Event], None]) -> Iterator[None]:
         done.result()
 
 
-@pytest.mark.parametrize("builds", [2, pytest.param(8, marks=pytest.mark.ci)])
+@pytest.mark.ci
+@pytest.mark.parametrize("builds", [2, 8])
 def test_a_loader_beside_builds_shows_whole_batches_only(empty: Desk, builds: int) -> None:
     empty.build()
     staged: list[str] = []

@@ -49,6 +49,7 @@ def test_a_deletion_a_return_and_a_late_export_give_the_replayed_history(empty: 
     assert empty.rows(VERSIONS) == late
 
 
+@pytest.mark.ci
 def test_a_plain_build_applies_one_export_and_leaves_a_late_one_alone(empty: Desk) -> None:
     empty.put_experiments("20200101", {})
     empty.put_experiments("20200201", {"experiment_name": "Second"})

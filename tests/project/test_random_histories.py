@@ -58,6 +58,7 @@ def postgres_ground(
     desk.clear_bucket()
 
 
+@pytest.mark.ci
 def test_a_short_history(postgres_ground: Ground) -> None:
     postgres_ground.build(without_builds(A_BIT_OF_ALL))
 
