@@ -49,14 +49,16 @@ with {% if is_incremental() %}affected as (
             and facts.{{ fact.at }} < affected.day + 1
     {% endif -%}
     where
-        facts.{{ fact.at }} is not null
         {% if is_incremental() -%}
-        and facts.{{ fact.at }} >= (select min(touched.day) from affected as touched)
+        facts.{{ fact.at }} >= (select min(touched.day) from affected as touched)
         and facts.{{ fact.at }} < (select max(touched.day) + 1 from affected as touched)
-        {% endif -%}
-    {% if not loop.last %}union all
+        and {% endif -%}
+        facts.{{ fact.at }} is not null
+    {%- if not loop.last %}
+    union all
     {% endif -%}
-    {% endfor %}
+    {%- endfor %}
+
 ),
 
 counted as (
