@@ -47,8 +47,8 @@ readings as (
     select hours.*
     from hours
     {% if is_incremental() %}
-        inner join affected
-            on hours.sensor_key = affected.sensor_key and hours.hour_of_day = affected.hour_of_day
+    inner join affected
+        on hours.sensor_key = affected.sensor_key and hours.hour_of_day = affected.hour_of_day
     {% endif %}
 
 ),
