@@ -34,7 +34,11 @@ def _line(one: dict[str, Any]) -> str:
     notes = [one["note"]] if one["note"] else []
     notes += [f"peak {max(peaks):.0f} MB"] if peaks else []
     return (
-        f"| {one['name']} ({one['rows']:,} rows) | {one['ours']}: {one['ours_seconds']:.3g} "
-        f"{one['unit']} | {one['peer']}: {one['peer_seconds']:.3g} {one['unit']} | "
+        f"| {one['name']} ({one['rows']:,} rows) | {one['ours']}: {_short(one['ours_seconds'])} "
+        f"{one['unit']} | {one['peer']}: {_short(one['peer_seconds'])} {one['unit']} | "
         f"**{one['ratio']:.3g}** | {reach} | {'; '.join(notes)} |"
     )
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
