@@ -8,10 +8,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+import yaml
 from flask_migrate import upgrade
 from superset.app import create_app
 
 ASSETS = Path(__file__).parent / "assets"
+DATASETS = ASSETS / "datasets"
 ADMIN = "admin"
 
 
@@ -36,7 +38,8 @@ def build() -> None:
             ImportAssetsCommand(
                 {str(f.relative_to(ASSETS)): f.read_text() for f in ASSETS.rglob("*.yaml")}
             ).run()
-            for dataset in db.session.query(SqlaTable):
+            described = [yaml.safe_load(f.read_text())["uuid"] for f in DATASETS.rglob("*.yaml")]
+            for dataset in db.session.query(SqlaTable).filter(SqlaTable.uuid.in_(described)):
                 dataset.fetch_metadata()
                 if not dataset.is_virtual:
                     table = Table(dataset.table_name, dataset.schema)

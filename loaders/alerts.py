@@ -100,21 +100,22 @@ def new_breaches(db: Database, breaches: Iterable[Breach], arn: str | None) -> l
 def publish(db: Database, breaches: Iterable[Breach], topic: Topic) -> None:
     """Publish breaches and note each at once. What a fault leaves out, the next call publishes."""
     for breach in breaches:
-        message_id = topic.publish(breach)
-        db.execute(
-            f"insert into {db.schemas.ledger('alerts').sql} (breach_id, topic, table_name, "  # noqa: S608
-            "day, measure, verdict, message_id, published_at) "
-            f"values (%s, %s, %s, %s, %s, %s, %s, {db.now})",
-            (
-                breach.breach_id,
-                topic.arn,
-                breach.table_name,
-                breach.day,
-                breach.measure,
-                breach.verdict,
-                message_id,
-            ),
-        )
+        mark_told(db, [breach], topic.arn, topic.publish(breach))
+
+
+def mark_told(
+    db: Database, breaches: Iterable[Breach], arn: str, message_id: str | None = None
+) -> None:
+    """Note that a topic was told of these breaches, or is not to be: `message_id` is None then."""
+    db.execute_many(
+        f"insert into {db.schemas.ledger('alerts').sql} (breach_id, topic, table_name, "  # noqa: S608
+        "day, measure, verdict, message_id, published_at) "
+        f"values (%s, %s, %s, %s, %s, %s, %s, {db.now})",
+        [
+            (one.breach_id, arn, one.table_name, one.day, one.measure, one.verdict, message_id)
+            for one in breaches
+        ],
+    )
 
 
 @contextmanager

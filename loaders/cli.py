@@ -299,13 +299,14 @@ def status(options: Options) -> None:
     help="Only breaches that builds of the last days found: older ones are history.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be published.")
+@click.option("--mark-told", is_flag=True, help="Publish nothing, now or later, of what is known.")
 @_common
-def alert(options: Options, topic: str | None, days: int, dry_run: bool) -> None:
+def alert(options: Options, topic: str | None, days: int, dry_run: bool, mark_told: bool) -> None:
     """Publish breaches of data quality to an SNS topic, each once, and print them.
 
     The topic is --topic, or the variable WAREHOUSE_ALERT_TOPIC.
     """
-    from loaders.alerts import new_breaches, publish
+    from loaders import alerts
     from loaders.quality import recent_quality
 
     project = options.open()
@@ -316,14 +317,17 @@ def alert(options: Options, topic: str | None, days: int, dry_run: bool) -> None
         quality = recent_quality(warehouse, days)
         if quality is None:
             raise UsageError("nothing has been judged yet that this user may read: `warehouse run`")
-        breaches = new_breaches(warehouse, quality.breaches, topic)
-        if destination and not dry_run:
-            publish(warehouse, breaches, destination)
+        breaches = alerts.new_breaches(warehouse, quality.breaches, topic)
+        if destination and mark_told and not dry_run:
+            alerts.mark_told(warehouse, breaches, destination.arn)
+        elif destination and not dry_run:
+            alerts.publish(warehouse, breaches, destination)
     if options.as_json:
         document = {"judged_on": quality.judged_on, "topic": topic, "dry_run": dry_run}
         display.print_json(document | {"breaches": breaches}, sys.stdout)
     else:
-        reports.print_breaches(breaches, quality, None if dry_run else topic)
+        done = "marked as told to" if mark_told else "published to"
+        reports.print_breaches(breaches, quality, None if dry_run else f"{done} {topic}")
 
 
 @cli.command()

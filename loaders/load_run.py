@@ -95,10 +95,14 @@ def make_plan(contracts: Sequence[Contract], warehouse: Warehouse, staging: Stag
     states = [book.state(contract.name, staging.bucket) for contract in contracts]
     with ThreadPoolExecutor(LISTINGS_AT_ONCE) as pool:
         listings = pool.map(lambda contract: list(staging.list(contract.load.path)), contracts)
-        tables = tuple(
-            plan_table(contract, listing, state, place, warehouse.limits)
-            for contract, listing, state in zip(contracts, listings, states, strict=True)
-        )
+        try:
+            tables = tuple(
+                plan_table(contract, listing, state, place, warehouse.limits)
+                for contract, listing, state in zip(contracts, listings, states, strict=True)
+            )
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)  # else the others are listed first
+            raise
     return Plan(staging.bucket, tables, unclaimed(tables, staging.root))
 
 

@@ -71,8 +71,8 @@ def recent_quality(db: Database, days: int = RECENT_DAYS) -> Quality | None:
     rows = db.fetch(
         "select table_name, day, kind, measure, value, expected_low, expected_high, verdict "
         f"from {mart.sql} where verdict in ('low', 'high') "
-        f"and _judged_at >= cast({db.now} as date) - {days:d} "
-        "order by day desc, table_name, measure"
+        f"and coalesce(_judged_at, day) >= cast({db.now} as date) - {days:d} "
+        "order by coalesce(_judged_at, day) desc, day desc, table_name, measure"
     )
     return Quality(judged_on, bool(is_current), tuple(map(_breach, rows)))
 

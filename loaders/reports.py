@@ -158,21 +158,21 @@ def print_quality(quality: Quality | None) -> None:
         newest = quality.breaches[:BREACHES_SHOWN]
         print_records(newest, empty="", title="Not as usual (data_quality_daily)")
         if more := len(quality.breaches) - len(newest):
-            click.echo(f"{more} more, of days before: `warehouse alert --dry-run` lists all")
+            click.echo(f"{more} more, found before: `warehouse status --json` has all")
         _print_judged_on(quality)
     else:
         click.echo(f"data quality: as usual in the last {RECENT_DAYS} days")
         _print_judged_on(quality)
 
 
-def print_breaches(breaches: Sequence[Breach], quality: Quality, topic: str | None) -> None:
-    """Print breaches, a line each, and the topic that was told of them, if one was."""
+def print_breaches(breaches: Sequence[Breach], quality: Quality, done: str | None) -> None:
+    """Print breaches, a line each, and what was done with them."""
     for breach in breaches:
         click.echo(printable(breach.text))
     if not breaches:
         click.echo("no new breach")
-    elif topic:
-        click.echo(f"{len(breaches)} published to {topic}")
+    elif done:
+        click.echo(f"{len(breaches)} {done}")
     _print_judged_on(quality)
 
 

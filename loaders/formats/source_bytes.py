@@ -9,6 +9,7 @@ from typing import Protocol
 from isal import isal_zlib  # half of zlib's time
 
 BLOCK_BYTES = 64 * 1024  # larger ones cost page faults: measured, a third slower
+HEADER_BYTES = 2 * BLOCK_BYTES  # more than a gzip header's extra field and names have
 GZIP = b"\x1f\x8b"
 
 
@@ -49,10 +50,11 @@ def _blocks_from(first: bytes, stream: ByteStream) -> Iterator[bytes]:
 
 
 def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    member = isal_zlib.decompressobj(wbits=31)
+    member = None
     for block in blocks:
         while block:  # what isal holds back comes with the member's last eight bytes at the latest
-            if member.eof:
+            if member is None or member.eof:
+                block = _joined(block, blocks)
                 if not GZIP.startswith(block[:2]):
                     raise SourceError(
                         "gzip_trailing_garbage", "bytes that are not gzip follow the gzip data"
@@ -65,10 +67,21 @@ def _gunzipped(blocks: Iterator[bytes]) -> Iterator[bytes]:
             if plain:
                 yield plain
             block = member.unused_data if member.eof else member.unconsumed_tail
-    if not member.eof:
+    if member is None or not member.eof:
         raise SourceError(
             "gzip_truncated", "the gzip data ends early: the upload was cut short; stage it again"
         )
+
+
+def _joined(block: bytes, blocks: Iterator[bytes]) -> bytes:
+    """Return the block with those behind it that may hold more of a member's header.
+
+    ISA-L misreads some headers (two optional fields, or a check sum of its own) given in parts.
+    """
+    parts = [block]
+    while sum(map(len, parts)) < HEADER_BYTES and (more := next(blocks, b"")):
+        parts.append(more)
+    return b"".join(parts)
 
 
 def limited(blocks: Iterator[bytes], most: int | None) -> Iterator[bytes]:

@@ -78,6 +78,8 @@ class Warehouse(Database, ABC):
     limits: BatchLimits
     sequences: ClassVar[tuple[str, ...]] = ()
     """The ledger's sequences."""
+    functions: ClassVar[tuple[str, ...]] = ()
+    """The ledger's functions, which defaults of the raw tables call."""
 
     @abstractmethod
     def setup_transaction(self) -> AbstractContextManager[None]:

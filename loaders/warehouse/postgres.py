@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -66,6 +67,9 @@ LOAD_DEFAULTS = {
     "loading_since": ("timestamp", "now() at time zone 'utc'"),
 }
 
+_OF_DATA = "22"  # the class of SQLSTATEs
+# Of an error's context; behind it stands the value.
+_PLACE = re.compile(r"COPY \w+, line \d+(?:, column \w+)?")
 _NOT_GRANTED = ("01006", "01007")  # of privileges in a GRANT: some, or none
 _LOGIN_FAILED = ("authentication failed", "does not exist", "no password supplied", "pg_hba.conf")
 
@@ -76,6 +80,7 @@ class PostgresWarehouse(Warehouse):
     # Half a second of work: large enough to hide a transaction's cost, small enough to share.
     limits = BatchLimits(files=64, bytes=4 * 1024 * 1024)
     sequences = ("batch_id", "event_id")
+    functions = tuple(LOAD_DEFAULTS)
     now = "(now() at time zone 'utc')"
     to_hex = "encode({}, 'hex')"
     from_hex = "decode({}, 'hex')"
@@ -418,14 +423,17 @@ def _definition(column: Column) -> str:
 
 def _without_values(error: psycopg.Error) -> str:
     """Say what the server refused and where, without the row or value that it quotes."""
-    told = (error.diag.message_primary, error.diag.context)
-    return "; ".join(without_values(text) for text in told if text)
+    message = without_values(error.diag.message_primary or "")
+    place = _PLACE.match(error.diag.context or "")
+    return f"{message}; {place[0]}" if place else message
 
 
 def _logged(error: psycopg.Error) -> str:
     """Say for a log what went wrong; who has no SQLSTATE is psycopg, and quotes nothing."""
     if error.sqlstate is None:
         return f"PostgreSQL: {str(error).strip()}"
+    if error.sqlstate.startswith(_OF_DATA):  # its words may be the data's
+        return f"PostgreSQL: a value is refused (SQLSTATE {error.sqlstate})"
     return f"PostgreSQL: {_without_values(error)} (SQLSTATE {error.sqlstate})"
 
 

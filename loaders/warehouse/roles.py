@@ -152,6 +152,8 @@ def _grants(warehouse: Warehouse, roles: Roles, contracts: Sequence[Contract]) -
         yield grant(privilege, ", ".join(schemas.ledger(n).sql for n in names), roles.admins)
     for sequence in warehouse.sequences:
         yield grant("usage", f"sequence {schemas.ledger(sequence).sql}", roles.loaders)
+    for function in warehouse.functions:
+        yield grant("execute", f"function {schemas.ledger(function).sql}()", roles.loaders)
 
     for part in sorted({schemas.raw(c.source, c.table).schema for c in contracts}):
         yield grant("usage", schema(part), roles.loaders, roles.builders)

@@ -104,15 +104,25 @@ def test_the_end_of_a_failure_is_a_line(
     assert "canary" not in json.dumps(line)
 
 
-def test_what_a_server_quotes_is_not_in_the_line(lab: Lab, warehouse: Warehouse) -> None:
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        (
+            "bytes < 1",
+            'new row for relation "files" violates check constraint "odd" (SQLSTATE 23514)',
+        ),
+        ("(object_key || 'x')::float > 0", "a value is refused (SQLSTATE 22P02)"),
+    ],
+)
+def test_what_a_server_quotes_is_not_in_the_line(
+    lab: Lab, warehouse: Warehouse, check: str, message: str
+) -> None:
     with closing(lab.connect()) as warehouse_itself:
-        warehouse_itself.execute("alter table ledger.files add constraint odd check (bytes < 1)")
+        warehouse_itself.execute(f"alter table ledger.files add constraint odd check ({check})")
     lab.put("lab/measurements/canary.csv", rows("a"))
     code, _, lines = warehouse("load", "--log-format", "json")
     assert (code, lines[-1]["event"], lines[-1]["kind"]) == (3, "failed", "WarehouseError")
-    assert lines[-1]["message"] == (
-        'PostgreSQL: new row for relation "files" violates check constraint "odd" (SQLSTATE 23514)'
-    )
+    assert lines[-1]["message"] == f"PostgreSQL: {message}"
     assert "canary" not in json.dumps(lines)
 
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loading import EXPERIMENTS, MEASUREMENTS, contract_of, export
 
+from loaders import load_run
 from loaders.contracts import Contract
 from loaders.ledger import FileRow, LiveBatch, TableState
+from loaders.load_run import LISTINGS_AT_ONCE, make_plan
 from loaders.staging.batches import BatchLimits
 from loaders.staging.corrections import correction_key
 from loaders.staging.exports import parse_version
 from loaders.staging.objects import StagedObject
 from loaders.staging.plan import Place, TablePlan, plan_table, unclaimed
+from loaders.warehouse.base import Warehouse
 
 TIME = datetime(2013, 1, 1)
 LIMITS = BatchLimits(files=3, bytes=1000)
@@ -317,3 +321,27 @@ def test_what_no_contract_takes_is_told_from_what_another_takes() -> None:
         table("other/", "root/other/e.csv"),
     ]
     assert unclaimed(tables, "root/") == ("root/lab/b.txt", "root/other/e.csv")
+
+
+def test_an_interrupted_plan_does_not_list_what_is_left(
+    measurements: Contract, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[str] = []
+    interrupted = threading.Event()
+
+    def listing(path: str) -> list[StagedObject]:
+        begun.append(path)
+        if len(begun) > 1:
+            interrupted.wait(10)
+        return []
+
+    def planning(*_: object) -> TablePlan:
+        threading.Timer(0.5, interrupted.set).start()  # when the plan has been given up
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(load_run, "Ledger", lambda _: SimpleNamespace(state=lambda *_: EMPTY))
+    monkeypatch.setattr(load_run, "plan_table", planning)
+    staging: Any = SimpleNamespace(bucket="staging", root="", read=None, list=listing)
+    with pytest.raises(KeyboardInterrupt):
+        make_plan([measurements] * 100, cast("Warehouse", SimpleNamespace(limits=LIMITS)), staging)
+    assert len(begun) <= 1 + LISTINGS_AT_ONCE

@@ -131,8 +131,10 @@ def medians_of(desk: Desk) -> list[Row]:
     return desk.rows(SERIES.format("temperature_median"))
 
 
-@pytest.mark.ci
-@pytest.mark.parametrize(("source", "objects"), [("shop", shop_objects), ("hpc", hpc_objects)])
+@pytest.mark.parametrize(
+    ("source", "objects"),
+    [("shop", shop_objects), pytest.param("hpc", hpc_objects, marks=pytest.mark.ci)],
+)
 def test_other_facts_are_counted_by_day(
     fresh: Callable[..., Desk], source: str, objects: ModuleType
 ) -> None:
@@ -350,6 +352,9 @@ def test_each_breach_is_published_once(observed: Desk, inbox: Inbox) -> None:
 
     code, output = warehouse_command(observed, *alert, "--dry-run")
     assert (code, output.count("expected")) == (0, 3)
+    other = ("alert", "--topic", f"{inbox.arn}-of-others")
+    assert "3 marked as told to" in warehouse_command(observed, *other, "--mark-told")[1]
+    assert "no new breach" in warehouse_command(observed, *other)[1]
     assert inbox.take() == []
 
     code, output = warehouse_command(observed, *alert, "--json")
@@ -387,7 +392,7 @@ def test_each_breach_is_published_once(observed: Desk, inbox: Inbox) -> None:
     code, text = warehouse_command(observed, "alert", "--topic", "data-quality")
     assert code == 2
     assert "must look like arn:aws:sns:" in text
-    assert observed.rows("select count(*) from ledger.alerts") == [(5,)]
+    assert observed.rows("select count(message_id), count(*) from ledger.alerts") == [(5, 5 + 3)]
 
 
 def test_nothing_is_judged_before_the_first_build(observed: Desk, inbox: Inbox) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -21,13 +22,16 @@ from loaders.project import Project
 from loaders.report import make_report, page
 from loaders.report.charts import loads
 from loaders.report.charts.overview import flow_chart
+from loaders.report.charts.quality import drift_chart
 from loaders.report.figures import (
     DRIFTS,
     EXPERIMENTS,
     MONTHS,
     QUANTITIES,
+    Drift,
     Figures,
     Flow,
+    JudgedDay,
 )
 from loaders.report.reading import SUBJECTS, read_figures
 from loaders.warehouse.base import Warehouse
@@ -200,6 +204,19 @@ def test_a_value_is_judged_by_those_before_it() -> None:
     assert loads._judge(14, [10, 10, 10, 10, 10], least=5)[0] == "usual"
     assert loads._judge(14, [8, 9, 10, 11, 12])[0] == "usual"
     assert loads._judge(15, [8, 9, 10, 11, 12])[0] == "unusual"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (Decimal("1.5"), None, "where at least 1.5 was expected"),
+        (None, Decimal(3), "where at most 3.0 was expected"),
+        (Decimal("1.5"), Decimal(3), "where at least 1.5 and at most 3.0 was expected"),
+    ],
+)
+def test_a_rule_may_have_one_side(low: Decimal | None, high: Decimal | None, told: str) -> None:
+    day = JudgedDay(date(2013, 1, 1), Decimal(9), low, high, "high")
+    assert told in drift_chart(Drift("research_db", "temperature", (day,))).text
 
 
 def test_bands_of_a_flow_are_as_wide_as_their_rows() -> None:

@@ -23,7 +23,14 @@ from loaders.report.charts.drawing import (
     specification,
     utc,
 )
-from loaders.report.figures import QUANTITIES, AnomalousSeries, Drift, Month, Quarantined
+from loaders.report.figures import (
+    QUANTITIES,
+    AnomalousSeries,
+    Drift,
+    JudgedDay,
+    Month,
+    Quarantined,
+)
 
 
 def missing_charts(months: Iterable[Month]) -> Iterator[Chart]:
@@ -142,7 +149,7 @@ def drift_chart(drift: Drift) -> Chart:
     breaches = drift.breaches
     newest = breaches and (
         f"; the newest on {breaches[-1].day}, {breaches[-1].value:.1f} {unit}, where "
-        f"{breaches[-1].low:.1f} to {breaches[-1].high:.1f} was expected"
+        f"{_expected(breaches[-1])} was expected"
     )
     return Chart(
         f"{drift.source}: {drift.quantity}",
@@ -153,6 +160,11 @@ def drift_chart(drift: Drift) -> Chart:
         ("day", f"median ({unit})", f"from ({unit})", f"to ({unit})", "verdict"),
         [(one.day, one.value, one.low, one.high, one.verdict) for one in drift.days],
     )
+
+
+def _expected(day: JudgedDay) -> str:
+    bounds = [("at least", day.low), ("at most", day.high)]
+    return " and ".join(f"{word} {bound:.1f}" for word, bound in bounds if bound is not None)
 
 
 def anomaly_chart(series: AnomalousSeries) -> Chart:

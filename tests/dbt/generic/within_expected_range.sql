@@ -10,5 +10,5 @@ from {{ model }}
 where
     kind = '{{ kind }}'
     and verdict in ('low', 'high')
-    and _judged_at >= cast({{ utc_now() }} as date) - {{ var('quality_warn_days') }}
+    and coalesce(_judged_at, day) >= cast({{ utc_now() }} as date) - {{ var('quality_warn_days') }}
 {% endtest %}
