@@ -47,7 +47,7 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """Return everything that was measured."""
         return asdict(self) | {
-            "ratio": round(self.ratio, 3),
+            "ratio": float(f"{self.ratio:.3g}"),
             "ours_seconds": round(median(run.seconds for run in self.ours_runs), 3),
             "peer_seconds": round(median(run.seconds for run in self.peer_runs), 3),
         }
